@@ -107,9 +107,7 @@ def _check_names(
         )
 
 
-def _variable_templates(
-    model: linopy.Model, vlabels: np.ndarray
-) -> list[tuple[str, xr.DataArray]]:
+def _variable_templates(model: linopy.Model, vlabels: np.ndarray) -> list[tuple[str, xr.DataArray]]:
     return _templates(((str(n), v.labels) for n, v in model.variables.items()), vlabels)
 
 
@@ -315,4 +313,3 @@ def _senses(sense: Sequence[str] | str | None, rhs: Vector) -> np.ndarray:
     if not np.isin(senses, SENSES).all():
         raise InputError("senses are '<', '=' and '>'", where="sense", got=senses)
     return senses
-

@@ -249,4 +249,3 @@ class TwoStageProgram:
         from ambigrid.program_file import read_program
 
         return read_program(cls, Path(path))
-
