@@ -1,1 +1,84 @@
-"""cases."""
+"""Cases: the data of one coordinated system, as an :class:`xarray.DataTree`.
+
+``load_case("t30d2")`` makes a built-in system; ``load_case("my_case.nc")`` reads a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import xarray as xr
+
+from ambigrid.cases.netcdf import case_hash, read_case, write_case
+from ambigrid.cases.t30d2 import build_t30d2
+from ambigrid.cases.validation import validate_case
+from ambigrid.errors import InputError
+
+__all__ = ["case_hash", "list_cases", "load_case", "save_case", "validate_case"]
+
+BUILT_IN: dict[str, Callable[..., xr.DataTree]] = {"t30d2": build_t30d2}
+
+
+def list_cases() -> dict[str, str]:
+    """Names of the built-in systems, each with the first line of its description."""
+    return {name: (build.__doc__ or "").split("\n")[0] for name, build in BUILT_IN.items()}
+
+
+def load_case(
+    name_or_path: str | Path, *, seed: int = 0, wind_penetration: float | None = None
+) -> xr.DataTree:
+    """Load a case and check it.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        Name of a built-in system, or path of a case file (NetCDF) or folder (see
+        :func:`ambigrid.cases.template.write_template`).
+    seed : int
+        Data seed of a built-in system.
+    wind_penetration : float, optional
+        Wind energy over load energy of a built-in system; as documented if left out.
+
+    Returns
+    -------
+    DataTree
+        A group per agent; schema in :mod:`ambigrid.cases.schema`.
+
+    Raises
+    ------
+    InputError
+        When there is no such case or it fails a check.
+    """
+    name = str(name_or_path)
+    if name in BUILT_IN:
+        tree = BUILT_IN[name](seed=seed, wind_penetration=wind_penetration)
+    elif seed != 0 or wind_penetration is not None:
+        raise InputError(
+            "a data seed and a wind penetration apply to built-in systems only",
+            where=name,
+            fix=f"leave them out, or name one of {', '.join(BUILT_IN)}",
+        )
+    else:
+        tree = read_case(Path(name_or_path))
+    validate_case(tree, source=name)
+    return tree
+
+
+def save_case(tree: xr.DataTree, path: str | Path) -> None:
+    """Write a case to one NetCDF file.
+
+    Parameters
+    ----------
+    tree : DataTree
+        A case; it is checked first.
+    path : str or Path
+        File to write.
+
+    Raises
+    ------
+    InputError
+        When the case fails a check.
+    """
+    validate_case(tree, source="save_case")
+    write_case(tree, Path(path))

@@ -1,0 +1,1 @@
+"""Small tables of published figures; sources and licences in ``README.md`` beside them."""

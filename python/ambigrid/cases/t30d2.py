@@ -1,0 +1,221 @@
+"""The built-in system ``t30d2``: a 30-bus transmission network with two 33-bus feeders.
+
+After the case study of the EV-flexibility source document: thermal units at buses 1, 2, 27 (190 MW
+in all), wind at 7, 11, 14 (122 MW), feeders at 15 and 23 with wind at 17, 24, 32 (3.14 MW each) and
+EV stations at 11 buses. The document prints no costs, limits or profiles; what stands here in
+their place is listed in ``ASSUMPTIONS`` and in the case's attributes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ambigrid.cases.build import (
+    BASE_MVA,
+    Day,
+    Feeder,
+    WindPark,
+    feeder_part,
+    load_shapes,
+    scaled_load,
+    wind_part,
+)
+from ambigrid.cases.schema import SCHEMA_VERSION, group
+from ambigrid.cases.tables import table
+from ambigrid.errors import InputError
+
+DAY = Day("2016-03-03")
+LOAD_LEVEL = 1.05
+LOAD_PROFILES = ("hv_mixed1", "mv_semiurb", "hv_mixed1", "mv_urban", "mv_rural")
+BOUNDARY_BUSES = ("15", "23")
+STATIONS = ("6", "9", "12", "15", "17", "20", "22", "23", "28", "30", "32")
+WIND = (
+    WindPark("W7", "7", 40.0, "WP5"),
+    WindPark("W11", "11", 42.0, "WP7"),
+    WindPark("W14", "14", 40.0, "WP12"),
+)
+FEEDERS = (
+    Feeder(
+        name="distribution_1",
+        parks=(
+            WindPark("W17", "17", 0.64, "WP4"),
+            WindPark("W24", "24", 1.50, "WP8"),
+            WindPark("W32", "32", 1.00, "WP11"),
+        ),
+        stations=STATIONS,
+        load_level=0.70,
+        load_profiles=("lv_semiurb4", "mv_semiurb", "lv_urban6"),
+        root_voltage=1.03,
+        mean_sessions=80.0,
+    ),
+    Feeder(
+        name="distribution_2",
+        parks=(
+            WindPark("W17", "17", 0.64, "WP10"),
+            WindPark("W24", "24", 1.50, "WP6"),
+            WindPark("W32", "32", 1.00, "WP3"),
+        ),
+        stations=STATIONS,
+        load_level=0.65,
+        load_profiles=("mv_comm", "lv_semiurb4", "mv_urban"),
+        root_voltage=1.03,
+        mean_sessions=70.0,
+    ),
+)
+
+# Thermal units at buses 1, 2, 27; three cost segments each above the least power.
+THERMAL: dict[str, Any] = {
+    "generator_bus": ["1", "2", "27"],
+    "power_min": [20.0, 15.0, 8.0],
+    "power_max": [80.0, 65.0, 45.0],
+    "ramp_up": [16.0, 13.0, 12.0],
+    "ramp_down": [16.0, 13.0, 12.0],
+    "segment_power": [[20.0, 20.0, 20.0], [16.0, 17.0, 17.0], [12.0, 12.0, 13.0]],
+    "segment_cost": [[20.0, 22.0, 25.0], [24.0, 27.0, 31.0], [30.0, 35.0, 41.0]],
+    "no_load_cost": [480.0, 420.0, 280.0],
+    "reserve_cost_up": [8.0, 9.0, 12.0],
+    "reserve_cost_down": [8.0, 9.0, 12.0],
+    "reserve_max": [8.0, 6.5, 6.0],
+    "deployment_cost_up": [26.0, 32.0, 42.0],
+    "deployment_cost_down": [4.0, 5.0, 6.0],
+}
+TRANSMISSION_PRICES: dict[str, Any] = {
+    "boundary_deployment_cost": 20.0,
+    "curtailment_cost": 100.0,
+    "shedding_cost": 1000.0,
+    "network_slack_cost": 5000.0,
+    "shedding_share": 0.3,
+}
+BOUNDARY_LIMIT = 5.0
+TARIFF = np.array([60.0] * 7 + [110.0] * 3 + [160.0] * 5 + [110.0] * 3 + [160.0] * 4 + [110.0] * 2)
+FEEDER_PRICES: dict[str, Any] = {
+    "voltage_min": 0.95,
+    "voltage_max": 1.05,
+    "tariff": TARIFF,
+    "ev_reserve_cost_up": [5.0] * len(STATIONS),
+    "ev_reserve_cost_down": [3.0] * len(STATIONS),
+    "ev_deployment_cost": [20.0] * len(STATIONS),
+    "curtailment_cost": 100.0,
+    "shedding_cost": 1000.0,
+    "boundary_violation_cost": 2000.0,
+    "network_slack_cost": 5000.0,
+    "shedding_share": 0.3,
+}
+ASSUMPTIONS = ("Scheduled day: 2016-03-03 of SimBench.",)
+SOURCES = (
+    "30-bus network: pandapower case30 after Alsac and Stott 1974.",
+    "33-bus feeder: pandapower case33bw after Baran and Wu 1989.",
+    "Wind and load profiles: SimBench 1.6.3, hourly means of 2016.",
+)
+NOTICE = (
+    "Contains information from SimBench (https://simbench.de), made available under the Open "
+    "Database License (ODbL) 1.0, https://opendatacommons.org/licenses/odbl/1.0/."
+)
+
+
+def build_t30d2(seed: int = 0, wind_penetration: float | None = None) -> xr.DataTree:
+    """Make the system ``t30d2``.
+
+    Parameters
+    ----------
+    seed : int
+        Data seed: forecast errors, clustering and charging sessions; the forecast, the loads and
+        the networks are the same for every seed.
+    wind_penetration : float, optional
+        Forecast wind energy over load energy (EV charging included) of the whole system, in
+        (0, 1]; all wind capacities are scaled to reach it. As documented (about 0.45) if left out.
+
+    Returns
+    -------
+    DataTree
+        Groups ``transmission``, ``distribution_1``, ``distribution_2``.
+
+    Raises
+    ------
+    InputError
+        For a penetration outside (0, 1].
+    """
+    if wind_penetration is not None and not 0.0 < wind_penetration <= 1.0:
+        raise InputError(
+            "the wind penetration must lie in (0, 1]",
+            where="t30d2/wind_penetration",
+            got=wind_penetration,
+            fix="give the share of wind energy in load energy, e.g. 0.45",
+        )
+    groups = _groups(seed, 1.0)
+    if wind_penetration is not None:
+        groups = _groups(seed, wind_penetration / penetration(groups))
+    attrs = {
+        "name": "t30d2",
+        "title": "30-bus transmission system with two 33-bus feeders and 22 EV stations",
+        "schema_version": SCHEMA_VERSION,
+        "base_mva": BASE_MVA,
+        "step_hours": 1.0,
+        "seed": seed,
+        "wind_penetration": round(penetration(groups), 6),
+        "sources": "\n".join(SOURCES),
+        "assumptions": "\n".join(ASSUMPTIONS),
+        "notice": NOTICE,
+    }
+    tree = xr.DataTree.from_dict({f"/{name}": dataset for name, dataset in groups.items()})
+    tree.attrs.update(attrs)
+    return tree
+
+
+def penetration(groups: dict[str, xr.Dataset]) -> float:
+    """Forecast wind energy over load energy, EV baseline included, over all groups."""
+    wind = sum(float(g["renewable_forecast"].sum()) for g in groups.values())
+    load = sum(
+        float(g[name].sum())
+        for g in groups.values()
+        for name in ("load", "load_active", "ev_baseline")
+        if name in g
+    )
+    return wind / load
+
+
+def _groups(seed: int, wind_scale: float) -> dict[str, xr.Dataset]:
+    streams = np.random.SeedSequence(seed).spawn(1 + len(FEEDERS))
+    rngs = [np.random.default_rng(stream) for stream in streams]
+    groups = {"transmission": _transmission(wind_scale, rngs[0])}
+    for feeder, rng in zip(FEEDERS, rngs[1:], strict=True):
+        scaled = replace(feeder, parks=_scaled(feeder.parks, wind_scale))
+        groups[feeder.name] = feeder_part(scaled, DAY, FEEDER_PRICES, rng)
+    return groups
+
+
+def _transmission(wind_scale: float, rng: np.random.Generator) -> xr.Dataset:
+    buses, lines = table("bus30"), table("line30")
+    wind = wind_part(_scaled(WIND, wind_scale), DAY, rng)
+    coords = wind.pop("coords")
+    peaks = buses["load_active_mw"].to_numpy() * ~buses["bus"].isin(BOUNDARY_BUSES).to_numpy()
+    shapes = load_shapes(list(buses["bus"]), LOAD_PROFILES, DAY)
+    values = {
+        "load": scaled_load(peaks, shapes, LOAD_LEVEL),
+        "line_from": lines["from_bus"],
+        "line_to": lines["to_bus"],
+        "line_reactance": lines["reactance_pu_100mva"],
+        "line_flow_limit": lines["rating_mw"],
+        "boundary_bus": list(BOUNDARY_BUSES),
+        "boundary_limit": [BOUNDARY_LIMIT] * len(BOUNDARY_BUSES),
+        **THERMAL,
+        **wind,
+        **TRANSMISSION_PRICES,
+    }
+    coords |= {
+        "bus": buses["bus"].to_numpy(object),
+        "line": lines["line"].to_numpy(object),
+        "time": DAY.time,
+        "generator": np.array([f"G{bus}" for bus in THERMAL["generator_bus"]], dtype=object),
+        "segment": np.arange(3),
+        "distribution": np.array([feeder.name for feeder in FEEDERS], dtype=object),
+    }
+    return group("transmission", values, coords, name="transmission")
+
+
+def _scaled(parks: tuple[WindPark, ...], scale: float) -> tuple[WindPark, ...]:
+    return tuple(replace(park, capacity=park.capacity * scale) for park in parks)
