@@ -151,7 +151,7 @@ class TwoStageProgram:
         return np.asarray(self.second_rows.rhs - self.T @ x - self.D @ call - self.H @ outcome)
 
     def first_stage_cost(self, x: Vector) -> float:
-        """c'x + ½ x'Qx, in the unit of the objective."""
+        """First-stage cost c'x + ½ x'Qx, in the unit of the objective."""
         return float(self.first_stage.cost @ x + 0.5 * x @ (self.quadratic @ x))
 
     @classmethod

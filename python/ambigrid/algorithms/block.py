@@ -1,0 +1,68 @@
+"""One agent inside an algorithm: its program, its risk, and its warm recourse problems."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ambigrid.algorithms.recourse import Vertex
+from ambigrid.algorithms.vertex_search import Found, VertexSearch
+from ambigrid.ambiguity import AmbiguitySet
+from ambigrid.labels import Vector
+from ambigrid.program import TwoStageProgram
+from ambigrid.reformulations import reformulate
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the searches found at a point: one `Found` per centre and the risk they amount to."""
+
+    found: tuple[Found, ...]
+    risk: float
+    first_stage_cost: float
+
+    @property
+    def total(self) -> float:
+        """First-stage cost plus risk."""
+        return self.first_stage_cost + self.risk
+
+
+class Block:
+    """Program, reformulated ambiguity set and searches of one agent."""
+
+    def __init__(self, name: str, program: TwoStageProgram, ambiguity: AmbiguitySet) -> None:
+        self.name, self.program = name, program
+        self.ambiguity = ambiguity.checked(program.uncertain)
+        self.risk = reformulate(self.ambiguity)
+        centres = len(self.risk.searches(self.risk.static().lower))
+        self.searches = [VertexSearch(program) for _ in range(centres)]
+
+    @property
+    def recourse_solves(self) -> int:
+        """Recourse programs solved so far."""
+        return sum(search.solves for search in self.searches)
+
+    def evaluate(self, x: Vector, static: Vector, *, thorough: bool) -> Evaluation:
+        """Search the worst vertex of every centre at x."""
+        groups = self.risk.searches(static)
+        found = tuple(
+            search.best(x, group, thorough=thorough)
+            for search, group in zip(self.searches, groups, strict=True)
+        )
+        values = np.array([item.value for item in found])
+        risk = self.risk.risk(values, static) if np.isfinite(values).all() else np.inf
+        return Evaluation(found, risk, self.program.first_stage_cost(x))
+
+    def support_index(self, outcome: Vector) -> int | None:
+        """Number of a support point, or None where it is new."""
+        for k, point in enumerate(self.risk.support):
+            if np.array_equal(point, outcome):
+                return k
+        return None
+
+    def mean_vertex(self, pattern: np.ndarray) -> Vertex:
+        """Vertex at the reference law's mean, for a copy that underestimates every law's risk."""
+        count = len(self.risk.reference)
+        outcome = self.risk.reference @ np.array(self.risk.support[:count]).reshape(count, -1)
+        return Vertex(outcome, pattern)

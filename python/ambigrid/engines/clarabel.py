@@ -1,0 +1,98 @@
+"""Convex quadratic programs on Clarabel, an interior-point method."""
+
+from __future__ import annotations
+
+import clarabel
+import numpy as np
+import scipy.sparse as sp
+
+from ambigrid.engines.base import LinearProgram, Solution, SolveStatus
+from ambigrid.labels import Vector
+
+_STATUS = {
+    "Solved": SolveStatus.OPTIMAL,
+    "PrimalInfeasible": SolveStatus.INFEASIBLE,
+    "DualInfeasible": SolveStatus.UNBOUNDED,
+    "MaxTime": SolveStatus.TIME_LIMIT,
+    "MaxIterations": SolveStatus.TIME_LIMIT,
+}
+
+
+def solve_quadratic(
+    program: LinearProgram, hessian: sp.csr_array, time_limit: float = np.inf
+) -> Solution:
+    """Minimise ½ z'hessian z + cost'z over the constraints of `program`.
+
+    Parameters
+    ----------
+    program : LinearProgram
+    hessian : sparse array (columns, columns)
+        Positive semidefinite.
+    time_limit : float
+        Seconds.
+
+    Returns
+    -------
+    Solution
+        `AlmostSolved` counts as an error, never as optimal.
+    """
+    matrix, rhs, cones, sides = _cone_form(program)
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.max_threads = 1
+    if np.isfinite(time_limit):
+        settings.time_limit = max(time_limit, 1e-3)
+    upper_triangle = sp.csc_matrix(sp.triu(hessian))
+    solver = clarabel.DefaultSolver(upper_triangle, program.cost, matrix, rhs, cones, settings)
+    raw = solver.solve()
+    status = _STATUS.get(str(raw.status), SolveStatus.ERROR)
+    row_duals, reduced = _split_duals(np.array(raw.z), sides, program)
+    return Solution(
+        status, float(raw.obj_val), float(raw.obj_val_dual), np.array(raw.x), row_duals, reduced
+    )
+
+
+def _cone_form(
+    program: LinearProgram,
+) -> tuple[sp.csc_matrix, Vector, list[object], list[np.ndarray]]:
+    equal = program.row_lower == program.row_upper
+    eq = np.flatnonzero(equal)
+    low = np.flatnonzero(np.isfinite(program.row_lower) & ~equal)
+    high = np.flatnonzero(np.isfinite(program.row_upper) & ~equal)
+    col_low = np.flatnonzero(np.isfinite(program.lower))
+    col_high = np.flatnonzero(np.isfinite(program.upper))
+    rows = sp.csr_array(program.matrix)
+    identity = sp.eye_array(len(program.cost), format="csr")
+    matrix = sp.vstack(
+        [rows[eq], -rows[low], rows[high], -identity[col_low], identity[col_high]], format="csc"
+    )
+    rhs = np.concatenate(
+        [
+            program.row_upper[eq],
+            -program.row_lower[low],
+            program.row_upper[high],
+            -program.lower[col_low],
+            program.upper[col_high],
+        ]
+    )
+    cones: list[object] = []
+    if len(eq):
+        cones.append(clarabel.ZeroConeT(len(eq)))
+    if len(rhs) > len(eq):
+        cones.append(clarabel.NonnegativeConeT(len(rhs) - len(eq)))
+    return sp.csc_matrix(matrix), rhs, cones, [eq, low, high, col_low, col_high]
+
+
+def _split_duals(
+    multipliers: Vector, sides: list[np.ndarray], program: LinearProgram
+) -> tuple[Vector, Vector]:
+    eq, low, high, col_low, col_high = np.split(
+        multipliers, np.cumsum([len(side) for side in sides])[:-1]
+    )
+    row_duals, reduced = np.zeros(len(program.row_lower)), np.zeros(len(program.cost))
+    row_duals[sides[0]] -= eq
+    row_duals[sides[1]] += low
+    row_duals[sides[2]] -= high
+    reduced[sides[3]] += col_low
+    reduced[sides[4]] -= col_high
+    return row_duals, reduced
