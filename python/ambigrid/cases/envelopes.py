@@ -6,6 +6,12 @@ Session k plugged in during [a, b] with need E, power in [p_min, p_max], battery
     E_max,t = min(p_max τ_t, capacity - initial)                              earliest possible
     E_min,t = max(p_min τ_t, -initial, E - p_max (b - a - τ_t))               latest possible
 
+Without V2G the room is E. With V2G a car may leave with more than its need, as far as its battery
+has room, which is what regulation by V2G can use. A day-ahead plan should not count on it, for one
+car's surplus would stand in for another's need: with ``surplus=False`` every car nets exactly E,
+
+    E_max,t = min(p_max τ_t, capacity - initial, E - p_min (b - a - τ_t)).
+
 A step in which the car is plugged in for half of the time counts with half of the power. The sums
 over a station's sessions contain every profile the sessions can follow (an outer approximation:
 see :mod:`ambigrid.cases.disaggregation`). Charging losses are not modelled.
@@ -32,6 +38,7 @@ def station_envelopes(
     time: xr.DataArray | pd.DatetimeIndex,
     *,
     stations: Sequence[str] | None = None,
+    surplus: bool = True,
 ) -> xr.Dataset:
     """Power and cumulative-energy limits of each station.
 
@@ -43,6 +50,9 @@ def station_envelopes(
         Starts of the equally long steps.
     stations : sequence of str, optional
         Labels and their order; one without a session gets zeros. Those of the sessions if left out.
+    surplus : bool
+        Whether a car with V2G may leave with more than its need. Without it the envelope is
+        tighter: the one to plan the baseline in.
 
     Returns
     -------
@@ -59,7 +69,7 @@ def station_envelopes(
     labels = labels if stations is None else list(stations)
     _check_sessions(sessions, time, labels)
     hours = plugged_hours(sessions, time)
-    energy_min, energy_max = session_energy_limits(sessions, hours)
+    energy_min, energy_max = session_energy_limits(sessions, hours, surplus)
     lowest, highest = session_power_limits(sessions, hours, step_length(time))
     parts = {
         "ev_power_min": (lowest, "MW", "least station power"),
@@ -98,13 +108,18 @@ def session_power_limits(
     return lowest, sessions["session_power_max"].to_numpy()[:, None] * share
 
 
-def session_energy_limits(sessions: xr.Dataset, hours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def session_energy_limits(
+    sessions: xr.Dataset, hours: np.ndarray, surplus: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Least and largest cumulative energy of each session in MWh, shape (session, time)."""
     column = {name: sessions[name].to_numpy()[:, None] for name in sessions.data_vars}
     elapsed = np.cumsum(hours, axis=1)
     remaining = elapsed[:, -1:] - elapsed
     room = column["session_capacity"] - column["session_initial"]
     earliest: np.ndarray = np.minimum(column["session_power_max"] * elapsed, room)
+    if not surplus:
+        returning = column["session_energy"] - column["session_power_min"] * remaining
+        earliest = np.minimum(earliest, returning)
     emptied = np.maximum(column["session_power_min"] * elapsed, -column["session_initial"])
     recovering = column["session_energy"] - column["session_power_max"] * remaining
     latest: np.ndarray = np.minimum(np.maximum(emptied, recovering), earliest)
