@@ -326,7 +326,7 @@ def test_measured_chargers_are_dealt_out_and_moved_to_the_horizon(tmp_path):
         (CSV.replace("kWh", "energy"), {}, "lack the columns kWh; got the columns charger, in"),
         (CSV.replace("12:00:00", "07:00:00"), {}, "row 2 of the file, station a: departs before"),
         (CSV.replace("12:00:00", "noon"), {}, "row 2 .*the departure is not a time"),
-        (CSV.replace("00,20", "00,-3"), {}, "energy in MWh, row 3 .*at least 0; got -0.003"),
+        (CSV.replace("00,20\n", "00,-3\n"), {}, "energy in MWh, row 3 .*at least 0; got -0.003"),
         (CSV, {"day": "2021-01-01"}, "no session falls into the measured day; got 2021-01-01"),
         (CSV, {"stations": {"z": "E6"}}, "chargers that are not in the file; got z"),
         (CSV, {"day": None}, "neither a day nor a horizon"),
