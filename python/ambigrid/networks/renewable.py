@@ -1,0 +1,56 @@
+"""Renewable units: a schedule within the forecast, and use or curtailment of what turns out."""
+
+from __future__ import annotations
+
+import linopy
+import numpy as np
+import xarray as xr
+
+from ambigrid.networks.nodal_power import Injection
+
+
+def add_schedule(model: linopy.Model, data: xr.Dataset) -> None:
+    """Add `scheduled_renewable` (unit, time), MW, between zero and the forecast."""
+    forecast = data["renewable_forecast"].transpose("unit", "time")
+    model.add_variables(lower=0 * forecast, upper=forecast, name="scheduled_renewable")
+
+
+def add_use(model: linopy.Model, data: xr.Dataset) -> None:
+    """Add the uncertain `renewable` and its `used_renewable` and `curtailment`, MW.
+
+    All have dims (unit, time). Row `renewable_available`: used + curtailed = available.
+    """
+    coords = data["renewable_forecast"].transpose("unit", "time").coords
+    available = model.add_variables(coords=coords, name="renewable")
+    used = model.add_variables(lower=0.0, coords=coords, name="used_renewable")
+    curtailed = model.add_variables(lower=0.0, coords=coords, name="curtailment")
+    model.add_constraints(used + curtailed - available == 0.0, name="renewable_available")
+
+
+def schedule(model: linopy.Model, data: xr.Dataset) -> Injection:
+    """Scheduled renewable power."""
+    forecast = data["renewable_forecast"].transpose("unit", "time")
+    power = model.variables["scheduled_renewable"]
+    return Injection(power, data["renewable_bus"], 0 * forecast, forecast)
+
+
+def use(model: linopy.Model, data: xr.Dataset) -> Injection:
+    """Return the used renewable power; outcomes are at most the installed capacity."""
+    highest = most_available(data)
+    power = model.variables["used_renewable"]
+    return Injection(power, data["renewable_bus"], 0 * highest, highest)
+
+
+def most_available(data: xr.Dataset) -> xr.DataArray:
+    """Greatest power a unit can ever have, dims (unit, time), MW.
+
+    It is the installed capacity, or a larger sample where the data hold one.
+    """
+    capacity = data["renewable_capacity"] + 0 * data["renewable_forecast"]
+    highest = np.maximum(capacity, data["renewable_samples"].max("scenario"))
+    return highest.transpose("unit", "time")
+
+
+def curtailment_cost(model: linopy.Model, data: xr.Dataset) -> linopy.LinearExpression:
+    """Cost of curtailment, $/h at each time step summed."""
+    return (float(data["curtailment_cost"]) * model.variables["curtailment"]).sum()

@@ -1,0 +1,177 @@
+"""EV-station flexibility between a transmission and several distribution operators.
+
+The transmission operator schedules thermal units and asks every distribution operator for boundary
+reserve; each distribution operator buys regulation from EV stations so that it can follow whatever
+is called within its offer, whatever its own renewables do:
+
+    transmission   min c'x + sup_P E_P[ V(x, ξ) ]
+    distribution   min c'x + sup_P E_P[ max_{δ ∈ [−R↓, R↑]} V(x, δ, ξ) ]
+
+They share the boundary reserves R↑, R↓ of every feeder and hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar, Literal, get_args
+
+import linopy
+import numpy as np
+import xarray as xr
+
+from ambigrid.ambiguity import AmbiguitySet, Wasserstein
+from ambigrid.coordination.agents import Agent, Coupling
+from ambigrid.errors import InputError
+from ambigrid.networks import thermal
+from ambigrid.studies.ev_models import (
+    Mode,
+    boundary_baseline,
+    distribution_program,
+    transmission_program,
+)
+
+BoundaryCall = Literal["adversarial", "ignored"]
+DEFAULT_RADIUS: Mapping[str, float] = {"transmission": 10.0, "distribution": 1.0}
+
+
+@dataclass(frozen=True)
+class EVFlexibility:
+    """The study `ev-flexibility`.
+
+    Parameters
+    ----------
+    case : xarray.DataTree
+        A case with one group of kind "transmission" and at least one of kind "distribution".
+    ambiguity : AmbiguitySet, optional
+        What is known of the renewables' law; samples and weights come from the case. Default
+        `Wasserstein` with radius 10 MW for transmission and 1 MW per distribution operator.
+    mode : {"both", "distribution_only", "none"}
+        Whom stations serve: both operators (case 1 of the source), the distribution operator
+        only (R = 0, case 2), nobody (R = 0 and ρ = 0, case 3).
+    boundary_call : {"adversarial", "ignored"}
+        Whether distribution operators prepare for the worst call within their offer, or plan as
+        if nothing were called.
+    voltage_margin : float
+        Added to the feeders' lower voltage limit, p.u., as LinDistFlow reads voltages high.
+
+    Raises
+    ------
+    InputError
+        On construction, for an unknown mode, an illegal margin or a case without the groups.
+    """
+
+    case: xr.DataTree
+    ambiguity: AmbiguitySet = field(default_factory=lambda: Wasserstein(radius=DEFAULT_RADIUS))
+    mode: Mode = "both"
+    boundary_call: BoundaryCall = "adversarial"
+    voltage_margin: float = 0.0
+
+    name: ClassVar[str] = "ev-flexibility"
+
+    def __post_init__(self) -> None:
+        _check_choice("mode", self.mode, get_args(Mode))
+        _check_choice("boundary_call", self.boundary_call, get_args(BoundaryCall))
+        if not 0.0 <= self.voltage_margin < 0.1:
+            raise InputError(
+                "the voltage margin must lie in [0, 0.1)",
+                where=f"{self.name}/voltage_margin",
+                got=self.voltage_margin,
+                fix="give a margin in p.u., such as 0.003",
+            )
+        if len(self._names("transmission")) != 1 or not self.distributions:
+            raise InputError(
+                "one transmission group and at least one distribution group are needed",
+                where=f"case {self.case.attrs.get('name', '')}",
+                got={name: group.attrs.get("kind") for name, group in self.case.children.items()},
+                fix="set the attribute 'kind' of every group",
+            )
+
+    @property
+    def transmission(self) -> str:
+        """Name of the transmission operator."""
+        return self._names("transmission")[0]
+
+    @property
+    def distributions(self) -> tuple[str, ...]:
+        """Names of the distribution operators."""
+        return self._names("distribution")
+
+    def data(self, name: str) -> xr.Dataset:
+        """Return what one operator knows: its own group and the case's step and power base."""
+        shared = {key: self.case.attrs[key] for key in ("step_hours", "base_mva")}
+        group = self.case[name].to_dataset()
+        return group.assign_attrs({**shared, **group.attrs})
+
+    def boundary_baseline(self) -> xr.DataArray:
+        """Baseline imports P^{B0}, told to transmission once; dims (distribution, time), MW."""
+        imports = [boundary_baseline(self.data(name)) for name in self.distributions]
+        names = xr.DataArray(list(self.distributions), dims="distribution", name="distribution")
+        stacked = xr.concat(imports, names.assign_coords(distribution=names))
+        known = self.data(self.transmission)["distribution"]
+        return stacked.sel(distribution=known.to_numpy()).assign_coords(distribution=known)
+
+    def agents(self) -> dict[str, Agent]:
+        """Return every operator's two-stage program, the transmission operator's first."""
+        return dict(self._agents)
+
+    @cached_property
+    def _agents(self) -> dict[str, Agent]:
+        with linopy.options:
+            linopy.options["semantics"] = "v1"
+            agents = [self._transmission_agent()]
+            agents += [self._distribution_agent(name) for name in self.distributions]
+        return {agent.name: agent for agent in agents}
+
+    def couplings(self) -> list[Coupling]:
+        """Return what the operators must agree on: R↑ and R↓ of every feeder."""
+        return [
+            self._coupling(name, f"boundary_reserve_{direction}")
+            for name in self.distributions
+            for direction in ("up", "down")
+        ]
+
+    def _transmission_agent(self) -> Agent:
+        name = self.transmission
+        data = self.data(name)
+        program = transmission_program(data, self.boundary_baseline(), self.mode)
+        constant = thermal.no_load_cost(data)
+        return Agent(name, "transmission", program, self._ambiguity(data, name), constant)
+
+    def _distribution_agent(self, name: str) -> Agent:
+        data = self.data(name)
+        program = distribution_program(
+            data,
+            self.mode,
+            adversarial=self.boundary_call == "adversarial",
+            voltage_margin=self.voltage_margin,
+        )
+        return Agent(name, "distribution", program, self._ambiguity(data, name))
+
+    def _ambiguity(self, data: xr.Dataset, name: str) -> AmbiguitySet:
+        kind = str(data.attrs["kind"])
+        return self.ambiguity.filled(data["renewable_samples"], data["weight"], (name, kind))
+
+    def _coupling(self, name: str, variable: str) -> Coupling:
+        own, transmission = (self._agents[n].program for n in (name, self.transmission))
+        columns = {
+            self.transmission: transmission.columns(variable, distribution=name),
+            name: own.columns(variable),
+        }
+        labels = own.unpack(np.zeros(own.first_stage.size))[variable]
+        return Coupling(f"{name}/{variable}", "MW", labels, columns)
+
+    def _names(self, kind: str) -> tuple[str, ...]:
+        groups = self.case.children.items()
+        return tuple(str(name) for name, group in groups if group.attrs.get("kind") == kind)
+
+
+def _check_choice(what: str, got: object, legal: tuple[str, ...]) -> None:
+    if got not in legal:
+        raise InputError(
+            f"unknown {what}",
+            where=EVFlexibility.name,
+            got=got,
+            fix=f"use one of {', '.join(legal)}",
+        )
