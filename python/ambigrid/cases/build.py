@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 
 FEEDER_VOLTAGE_KV = 12.66
 BASE_MVA = 100.0
+DEPARTURE_BAND = 0.006  # MWh, a tenth of the battery: 80 to 100 % charged when 90 % is asked for
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,15 @@ def wind_part(parks: Sequence[WindPark], day: Day, rng: np.random.Generator) -> 
 
 
 def load_shapes(buses: Sequence[str], profiles: Sequence[str], day: Day) -> Array:
-    """Load shape of each bus over the day, profiles dealt out in turn; shape (bus, time)."""
-    shapes = simbench_days()["load"].sel(load_profile=list(profiles), day=day.date).to_numpy()
+    """Load shape of each bus, profiles dealt out in turn; shape (bus, time).
+
+    The shape is the mean of the weekdays within two weeks of the scheduled day: a load forecast.
+    """
+    stored = simbench_days()["load"]
+    near = abs(stored.indexes["day"] - pd.Timestamp(day.date)) <= pd.Timedelta(days=14)
+    weekdays = near & (stored.indexes["day"].dayofweek < 5)
+    chosen = stored.sel(load_profile=list(profiles)).isel(day=np.flatnonzero(weekdays))
+    shapes = chosen.mean("day").to_numpy()
     shapes = shapes / shapes.max(axis=1, keepdims=True)
     return np.array([shapes[k % len(profiles)] for k in range(len(buses))])
 
@@ -211,17 +219,35 @@ def _feeder_ratings(lines: pd.DataFrame) -> Array:
 def _station_part(
     feeder: Feeder, day: Day, tariff: Array, rng: np.random.Generator
 ) -> tuple[dict[str, Any], xr.Dataset]:
-    """Envelopes and baseline of the stations; the baseline charges only (see assumptions)."""
+    """Envelopes and baseline of the stations.
+
+    The baseline delivers what each driver asks for and only charges. The envelope for regulation
+    may discharge, and lets a car leave with `DEPARTURE_BAND` less or more than asked for.
+    """
     labels = [f"E{bus}" for bus in feeder.stations]
-    sessions = generate_sessions(rng, labels, day.time, mean_sessions=feeder.mean_sessions)
-    envelopes = station_envelopes(sessions, day.time, stations=labels)
-    charging_only = envelopes.assign(ev_power_min=0.0 * envelopes["ev_power_min"])
+    asked = generate_sessions(rng, labels, day.time, mean_sessions=feeder.mean_sessions)
+    energy = asked["session_energy"]
+    charging_only = asked.assign(
+        session_power_min=0.0 * energy, session_capacity=energy, session_initial=0.0 * energy
+    )
     prices = xr.DataArray(tariff, dims="time", coords={"time": day.time})
-    baseline = baseline_charging(charging_only, prices, 1.0)
+    baseline = baseline_charging(
+        station_envelopes(charging_only, day.time, stations=labels), prices, 1.0
+    )
+    sessions = _guaranteed(asked)
+    envelopes = station_envelopes(sessions, day.time, stations=labels)
     values: dict[str, Any] = {str(name): envelopes[name].to_numpy() for name in envelopes.data_vars}
     values["station_bus"] = list(feeder.stations)
     values["ev_baseline"] = baseline.to_numpy()
     return values, sessions
+
+
+def _guaranteed(asked: xr.Dataset) -> xr.Dataset:
+    """Sessions whose need is the guaranteed energy; what was asked for stands beside it."""
+    energy = asked["session_energy"]
+    need = np.maximum(energy - DEPARTURE_BAND, 0.0).assign_attrs(energy.attrs)
+    request = energy.assign_attrs(units="MWh", long_name="energy asked for by departure")
+    return asked.assign(session_energy=need, session_request=request)
 
 
 def _labels(values: pd.Series) -> NDArray[np.object_]:

@@ -85,7 +85,7 @@ class ForecastErrorModel:
         return (profiles - forecast) / self.shape(forecast)
 
     def apply(self, forecast: Array, standardised: Array) -> Array:
-        """Make samples (day, unit, time) from a forecast (unit, time) and errors (day, unit, time)."""
+        """Make samples (day, unit, time) from `forecast` (unit, time) and day-wise errors."""
         return np.clip(forecast + self.shape(forecast) * standardised, 0.0, 1.0)
 
     def _synoptic(self, shape: tuple[int, ...], rng: np.random.Generator) -> Array:

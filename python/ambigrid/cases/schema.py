@@ -130,6 +130,7 @@ _SESSION: dict[str, Variable] = {
     "session_arrival": Variable(("session",), "", "plugged in at", kind="instant"),
     "session_departure": Variable(("session",), "", "plugged out at", kind="instant"),
     "session_energy": _power("energy needed by departure", "session", units="MWh"),
+    "session_request": _power("energy asked for by departure", "session", units="MWh"),
     "session_power_max": _power("largest charging power", "session"),
     "session_power_min": Variable(("session",), "MW", "least power", maximum=0.0),
     "session_capacity": _power("usable battery size", "session", units="MWh"),

@@ -70,13 +70,13 @@ FEEDERS = (
 # Thermal units at buses 1, 2, 27; three cost segments each above the least power.
 THERMAL: dict[str, Any] = {
     "generator_bus": ["1", "2", "27"],
-    "power_min": [20.0, 15.0, 8.0],
+    "power_min": [16.0, 12.0, 7.0],
     "power_max": [80.0, 65.0, 45.0],
     "ramp_up": [16.0, 13.0, 12.0],
     "ramp_down": [16.0, 13.0, 12.0],
-    "segment_power": [[20.0, 20.0, 20.0], [16.0, 17.0, 17.0], [12.0, 12.0, 13.0]],
+    "segment_power": [[20.0, 22.0, 22.0], [17.0, 18.0, 18.0], [12.0, 13.0, 13.0]],
     "segment_cost": [[20.0, 22.0, 25.0], [24.0, 27.0, 31.0], [30.0, 35.0, 41.0]],
-    "no_load_cost": [480.0, 420.0, 280.0],
+    "no_load_cost": [400.0, 340.0, 250.0],
     "reserve_cost_up": [8.0, 9.0, 12.0],
     "reserve_cost_down": [8.0, 9.0, 12.0],
     "reserve_max": [8.0, 6.5, 6.0],
