@@ -9,6 +9,7 @@ import linopy
 import xarray as xr
 
 from ambigrid.networks.nodal_power import Injection, NodalPower
+from ambigrid.networks.objective import Prices
 
 # --- seen from the transmission system --------------------------------------------------------
 
@@ -53,10 +54,10 @@ def calls(model: linopy.Model, data: xr.Dataset) -> Injection:
     return Injection(power, data["boundary_bus"], -most, most)
 
 
-def call_cost(model: linopy.Model, data: xr.Dataset) -> linopy.LinearExpression:
-    """Cost of called boundary reserve in either direction, $/h at each time step summed."""
-    called = model.variables["boundary_call_up"] + model.variables["boundary_call_down"]
-    return (float(data["boundary_deployment_cost"]) * called).sum()
+def call_prices(data: xr.Dataset) -> Prices:
+    """Return the price of called boundary reserve, $/MWh."""
+    calls = ("boundary_call_up", "boundary_call_down")
+    return dict.fromkeys(calls, data["boundary_deployment_cost"])
 
 
 # --- seen from the distribution feeder --------------------------------------------------------
@@ -120,8 +121,7 @@ def add_exchange(model: linopy.Model, power: NodalPower, baseline: xr.DataArray)
     )
 
 
-def violation_cost(model: linopy.Model, data: xr.Dataset) -> linopy.LinearExpression:
-    """Cost of importing other than what was called, $/h at each time step summed."""
-    variables = model.variables
-    violation = variables["boundary_violation_up"] + variables["boundary_violation_down"]
-    return (float(data["boundary_violation_cost"]) * violation).sum()
+def violation_prices(data: xr.Dataset) -> Prices:
+    """Return the price of importing other than what was called, $/MWh."""
+    violations = ("boundary_violation_up", "boundary_violation_down")
+    return dict.fromkeys(violations, data["boundary_violation_cost"])

@@ -17,8 +17,9 @@ import scipy.sparse.linalg as spla
 import xarray as xr
 
 from ambigrid.errors import InputError
-from ambigrid.networks.limits import add_limits, priced_sum
+from ambigrid.networks.limits import add_limits
 from ambigrid.networks.nodal_power import SOURCE, NodalPower, Sensitivity
+from ambigrid.networks.objective import Prices
 
 
 def transfer_factors(data: xr.Dataset) -> xr.DataArray:
@@ -131,8 +132,7 @@ def add_redispatch_flow_limits(
     add_limits(model, "redispatch_line_limit", flow_limits(data), redispatch, "line_slack")
 
 
-def slack_cost(model: linopy.Model, data: xr.Dataset) -> linopy.LinearExpression:
-    """Cost of unserved balance and overloaded lines, $/h at each time step summed."""
-    return priced_sum(
-        model, ("balance_slack_up", "balance_slack_down", "line_slack"), data["network_slack_cost"]
-    )
+def slack_prices(data: xr.Dataset) -> Prices:
+    """Return the prices of unserved balance and overloaded lines, $/MWh."""
+    slacks = ("balance_slack_up", "balance_slack_down", "line_slack")
+    return dict.fromkeys(slacks, data["network_slack_cost"])

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from ambigrid.networks.nodal_power import Injection
+from ambigrid.networks.objective import Prices
 
 
 def add_shedding(model: linopy.Model, data: xr.Dataset, load: xr.DataArray) -> None:
@@ -52,6 +53,6 @@ def _reactive_ratio(load: xr.DataArray, reactive: xr.DataArray) -> xr.DataArray:
     return (reactive / load.where(loaded, 1.0)).where(loaded, 0.0)
 
 
-def shedding_cost(model: linopy.Model, data: xr.Dataset) -> linopy.LinearExpression:
-    """Cost of shedding, $/h at each time step summed."""
-    return (float(data["shedding_cost"]) * model.variables["shedding"]).sum()
+def prices(data: xr.Dataset) -> Prices:
+    """Return the price of shedding, $/MWh."""
+    return {"shedding": data["shedding_cost"]}

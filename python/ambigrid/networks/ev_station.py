@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from ambigrid.networks.nodal_power import Injection
+from ambigrid.networks.objective import Prices
 
 
 def add_regulation(model: linopy.Model, data: xr.Dataset) -> None:
@@ -81,17 +82,11 @@ def _adjustment(model: linopy.Model) -> linopy.LinearExpression:
     return model.variables["adjustment_down"] - model.variables["adjustment_up"]
 
 
-def regulation_cost(model: linopy.Model, data: xr.Dataset) -> linopy.LinearExpression:
-    """Cost of the regulation bought, $/h at each time step summed."""
-    variables = model.variables
-    return (data["ev_reserve_cost_up"] * variables["ev_reserve_up"]).sum() + (
-        data["ev_reserve_cost_down"] * variables["ev_reserve_down"]
-    ).sum()
-
-
-def adjustment_cost(model: linopy.Model, data: xr.Dataset) -> linopy.LinearExpression:
-    """Cost of adjusting stations in either direction, $/h at each time step summed."""
-    variables = model.variables
-    return (
-        data["ev_deployment_cost"] * (variables["adjustment_up"] + variables["adjustment_down"])
-    ).sum()
+def prices(data: xr.Dataset) -> Prices:
+    """Return the prices of regulation bought and of adjusting stations, $/MWh."""
+    return {
+        "ev_reserve_up": data["ev_reserve_cost_up"],
+        "ev_reserve_down": data["ev_reserve_cost_down"],
+        "adjustment_up": data["ev_deployment_cost"],
+        "adjustment_down": data["ev_deployment_cost"],
+    }

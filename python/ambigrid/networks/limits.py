@@ -6,7 +6,7 @@ import linopy
 import numpy as np
 import xarray as xr
 
-from ambigrid.networks.nodal_power import NodalPower, Sensitivity, total_of
+from ambigrid.networks.nodal_power import NodalPower, Sensitivity
 
 TOLERANCE = 1e-9  # relative to the limit: a row that only touches its limit is redundant
 
@@ -64,13 +64,3 @@ def add_limits(
         activity = activity - (1 * relief).fillna(0)
     room = sensitivity.limit - power.fixed_part(sensitivity)
     model.add_constraints(activity <= room, name=name, mask=kept)
-
-
-def priced_sum(
-    model: linopy.Model, names: tuple[str, ...], price: xr.DataArray
-) -> linopy.LinearExpression:
-    """Sum of the named variables of the model times a price; names it lacks are passed over."""
-    terms = [
-        (float(price) * model.variables[name]).sum() for name in names if name in model.variables
-    ]
-    return total_of(terms) if terms else linopy.LinearExpression(None, model)

@@ -19,8 +19,9 @@ import scipy.sparse.linalg as spla
 import xarray as xr
 
 from ambigrid.errors import InputError
-from ambigrid.networks.limits import add_limits, priced_sum
+from ambigrid.networks.limits import add_limits
 from ambigrid.networks.nodal_power import SOURCE, NodalPower, Sensitivity
+from ambigrid.networks.objective import Prices
 
 POLYGON_SIDES = 12  # the inscribed polygon keeps at least cos(π/12) = 96.6 % of the rating
 
@@ -165,9 +166,9 @@ def add_branch_limits(model: linopy.Model, data: xr.Dataset, power: NodalPower) 
     add_limits(model, "branch_limit", branch_limits(data), power, "branch_slack")
 
 
-def slack_cost(model: linopy.Model, data: xr.Dataset) -> linopy.LinearExpression:
-    """Cost of violated voltage and branch limits, $/h at each time step summed."""
-    return priced_sum(model, ("voltage_slack", "branch_slack"), data["network_slack_cost"])
+def slack_prices(data: xr.Dataset) -> Prices:
+    """Return the prices of violated voltage and branch limits, $/MWh."""
+    return dict.fromkeys(("voltage_slack", "branch_slack"), data["network_slack_cost"])
 
 
 def evaluate(

@@ -50,7 +50,7 @@ class Injection:
 
     def activity(self, sensitivity: Sensitivity) -> linopy.LinearExpression:
         """Return what the devices add to every row; dims (element, side, time)."""
-        power = (1 * self.power).rename({self.bus.dims[0]: DEVICE})
+        power = _expression(self.power).rename({self.bus.dims[0]: DEVICE})
         return (self.coefficient(sensitivity) * power).sum(DEVICE)
 
     def greatest_activity(self, sensitivity: Sensitivity) -> xr.DataArray:
@@ -61,7 +61,7 @@ class Injection:
 
     def total(self) -> linopy.LinearExpression:
         """Sum of the devices' power; dims (time), MW."""
-        return (1 * self.power).sum(self.bus.dims[0])
+        return _expression(self.power).sum(self.bus.dims[0])
 
     def _anonymous(self, values: xr.DataArray) -> xr.DataArray:
         return values.rename({self.bus.dims[0]: DEVICE})
@@ -154,3 +154,7 @@ class NodalPower:
 def total_of(parts: list[linopy.LinearExpression]) -> linopy.LinearExpression:
     """Sum of expressions with the same dims."""
     return linopy.merge(parts, cls=linopy.LinearExpression)
+
+
+def _expression(power: linopy.Variable | linopy.LinearExpression) -> linopy.LinearExpression:
+    return power.to_linexpr() if isinstance(power, linopy.Variable) else power

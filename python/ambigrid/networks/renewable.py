@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from ambigrid.networks.nodal_power import Injection
+from ambigrid.networks.objective import Prices
 
 
 def add_schedule(model: linopy.Model, data: xr.Dataset) -> None:
@@ -51,6 +52,6 @@ def most_available(data: xr.Dataset) -> xr.DataArray:
     return highest.transpose("unit", "time")
 
 
-def curtailment_cost(model: linopy.Model, data: xr.Dataset) -> linopy.LinearExpression:
-    """Cost of curtailment, $/h at each time step summed."""
-    return (float(data["curtailment_cost"]) * model.variables["curtailment"]).sum()
+def prices(data: xr.Dataset) -> Prices:
+    """Return the price of curtailment, $/MWh."""
+    return {"curtailment": data["curtailment_cost"]}

@@ -6,6 +6,7 @@ import linopy
 import xarray as xr
 
 from ambigrid.networks.nodal_power import Injection
+from ambigrid.networks.objective import Prices
 
 
 def add_schedule(model: linopy.Model, data: xr.Dataset) -> None:
@@ -96,25 +97,18 @@ def power_range(data: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     return lowest, highest
 
 
-def schedule_cost(model: linopy.Model, data: xr.Dataset) -> linopy.LinearExpression:
-    """Segment and reserve costs, $/h at each time step summed; without the no-load cost."""
-    variables = model.variables
-    return (
-        (data["segment_cost"] * variables["segment_power"]).sum()
-        + (data["reserve_cost_up"] * variables["reserve_up"]).sum()
-        + (data["reserve_cost_down"] * variables["reserve_down"]).sum()
-    )
+def prices(data: xr.Dataset) -> Prices:
+    """Return the prices of energy above `power_min`, of reserves and their deployment, $/MWh."""
+    return {
+        "segment_power": data["segment_cost"],
+        "reserve_up": data["reserve_cost_up"],
+        "reserve_down": data["reserve_cost_down"],
+        "deployment_up": data["deployment_cost_up"],
+        "deployment_down": data["deployment_cost_down"],
+    }
 
 
 def no_load_cost(data: xr.Dataset) -> float:
     """Cost of running all units at `power_min` over the horizon, $."""
     hours = data.sizes["time"] * float(data.attrs["step_hours"])
     return float(data["no_load_cost"].sum()) * hours
-
-
-def deployment_cost(model: linopy.Model, data: xr.Dataset) -> linopy.LinearExpression:
-    """Cost of deployed reserve in both directions, $/h at each time step summed."""
-    variables = model.variables
-    return (data["deployment_cost_up"] * variables["deployment_up"]).sum() + (
-        data["deployment_cost_down"] * variables["deployment_down"]
-    ).sum()

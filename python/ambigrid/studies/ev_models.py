@@ -1,7 +1,7 @@
 """The linopy models of the EV-flexibility study, one per operator, as tables of contents.
 
-Symbols and equations: docs, "EV flexibility". Costs are $/h at each step; the objective multiplies
-them by the step.
+Prices are in $/MWh and power in MW; the objective multiplies them by the step, so steps of any
+length work. `ev_flexibility` says what the operators are about.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ambigrid.networks import (
     thermal,
 )
 from ambigrid.networks.nodal_power import NodalPower
+from ambigrid.networks.objective import Prices, minimise
 from ambigrid.program import TwoStageProgram
 
 Mode = Literal["both", "distribution_only", "none"]
@@ -110,16 +111,19 @@ def transmission_model(data: xr.Dataset, baseline: xr.DataArray, mode: Mode) -> 
     dc_network.add_redispatch_balance(model, schedule, redispatch)
     dc_network.add_redispatch_flow_limits(model, data, redispatch)
 
-    costs = [
-        thermal.schedule_cost(model, data),
-        thermal.deployment_cost(model, data),
-        renewable.curtailment_cost(model, data),
-        demand.shedding_cost(model, data),
-        dc_network.slack_cost(model, data),
-    ]
-    if mode == "both":
-        costs.append(boundary.call_cost(model, data))
-    return _minimise(model, costs, data)
+    minimise(model, transmission_prices(data), float(data.attrs["step_hours"]))
+    return model
+
+
+def transmission_prices(data: xr.Dataset) -> Prices:
+    """Return what every variable of the transmission operator costs, $/MWh."""
+    return {
+        **thermal.prices(data),
+        **boundary.call_prices(data),
+        **renewable.prices(data),
+        **demand.prices(data),
+        **dc_network.slack_prices(data),
+    }
 
 
 def distribution_model(
@@ -171,16 +175,19 @@ def distribution_model(
     lindistflow.add_voltage_limits(model, data, power, voltage_margin)
     lindistflow.add_branch_limits(model, data, power)
 
-    costs = [
-        ev_station.regulation_cost(model, data),
-        renewable.curtailment_cost(model, data),
-        demand.shedding_cost(model, data),
-        boundary.violation_cost(model, data),
-        lindistflow.slack_cost(model, data),
-    ]
-    if mode != "none":
-        costs.append(ev_station.adjustment_cost(model, data))
-    return _minimise(model, costs, data)
+    minimise(model, distribution_prices(data), float(data.attrs["step_hours"]))
+    return model
+
+
+def distribution_prices(data: xr.Dataset) -> Prices:
+    """Return what every variable of a distribution operator costs, $/MWh."""
+    return {
+        **ev_station.prices(data),
+        **renewable.prices(data),
+        **demand.prices(data),
+        **boundary.violation_prices(data),
+        **lindistflow.slack_prices(data),
+    }
 
 
 def boundary_baseline(data: xr.Dataset) -> xr.DataArray:
@@ -210,11 +217,3 @@ def _at_bus(power: xr.DataArray, bus: xr.DataArray, like: xr.DataArray) -> xr.Da
     device = bus.dims[0]
     at = bus.reset_coords(drop=True) == like["bus"]
     return power.where(at, 0.0).sum(device).transpose("bus", "time")
-
-
-def _minimise(
-    model: linopy.Model, costs: list[linopy.LinearExpression], data: xr.Dataset
-) -> linopy.Model:
-    total = linopy.merge(costs, cls=linopy.LinearExpression)
-    model.add_objective(float(data.attrs["step_hours"]) * total)
-    return model
