@@ -7,8 +7,11 @@ or a part of one, so that the overview puts four of them together.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ambigrid.errors import InputError
+from ambigrid.files import replacing
 from ambigrid.plotting import convergence, day, loading, overview, station
 from ambigrid.plotting.style import figure
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
     from ambigrid.results import Result
 
-__all__ = ["NAMES", "Pictures"]
+__all__ = ["NAMES", "Pictures", "save_figure"]
 
 NAMES = ("overview", "convergence", "day", "station", "line_loading")
 """Names of the pictures, as methods of :class:`Pictures` and on the command line."""
@@ -88,3 +91,38 @@ class Pictures:
         with figure(8.0, 5.5) as canvas:
             loading.draw(canvas, self.result, agent)
         return canvas
+
+
+def save_figure(figure: Figure, path: str | Path) -> Path:
+    """Write a figure; the suffix of the path says in which format.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        What to write.
+    path : str or Path
+        Where to, such as "t30d2.png" or "t30d2.pdf".
+
+    Returns
+    -------
+    Path
+        The path written.
+
+    Raises
+    ------
+    InputError
+        If matplotlib has no such format or the file cannot be written.
+    """
+    target = Path(path)
+    formats = figure.canvas.get_supported_filetypes()
+    suffix = target.suffix.removeprefix(".").lower()
+    if suffix not in formats:
+        raise InputError(
+            "there is no such picture format",
+            where=str(target),
+            got=repr(target.suffix),
+            fix="end the path in one of " + ", ".join(f".{name}" for name in sorted(formats)),
+        )
+    with replacing(target) as temporary:
+        figure.savefig(temporary, format=suffix)
+    return target
