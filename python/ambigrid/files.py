@@ -114,7 +114,7 @@ def plain_attribute(value: Any) -> Any:
         return int(value)
     if isinstance(value, str | int | float | np.number | np.ndarray):
         return str(value) if isinstance(value, str) else value
-    return json.dumps(value, default=str, sort_keys=True)
+    return json.dumps(value, default=str)
 
 
 def _with_plain_attrs(dataset: xr.Dataset) -> xr.Dataset:
