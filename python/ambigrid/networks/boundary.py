@@ -32,7 +32,7 @@ def largest_request(data: xr.Dataset) -> xr.DataArray:
 def fix_reserve_at_zero(model: linopy.Model) -> None:
     """Forbid boundary reserve: the feeders keep their baseline exchange."""
     for direction in ("up", "down"):
-        model.variables[f"boundary_reserve_{direction}"].upper = 0.0
+        model.variables[f"boundary_reserve_{direction}"].update(upper=0.0)
 
 
 def add_calls(model: linopy.Model) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import linopy
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 import scipy.sparse.linalg as spla
 import xarray as xr
@@ -43,7 +44,7 @@ def transfer_factors(data: xr.Dataset) -> xr.DataArray:
     """
     buses = data["bus"].to_index()
     lines = np.arange(data.sizes["line"])
-    ends = [buses.get_indexer(data[name].to_numpy()) for name in ("line_from", "line_to")]
+    ends = [buses.get_indexer(pd.Index(data[name].to_numpy())) for name in ("line_from", "line_to")]
     signs = np.repeat([1.0, -1.0], len(lines))
     incidence = sp.csc_array(
         (signs, (np.tile(lines, 2), np.concatenate(ends))), shape=(len(lines), len(buses))

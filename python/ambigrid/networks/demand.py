@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import linopy
-import numpy as np
 import xarray as xr
 
-from ambigrid.networks.nodal_power import Injection
+from ambigrid.networks.nodal_power import Injection, larger
 from ambigrid.networks.objective import Prices
 
 
@@ -44,7 +43,7 @@ def shedding(
 
 def most_shed(data: xr.Dataset, load: xr.DataArray) -> xr.DataArray:
     """Greatest shedding, dims (bus, time), MW, of the buses that have a load."""
-    most = float(data["shedding_share"]) * np.maximum(load.transpose("bus", "time"), 0.0)
+    most = float(data["shedding_share"]) * larger(load.transpose("bus", "time"), 0.0)
     return most[(most > 0).any("time").to_numpy()]
 
 

@@ -8,10 +8,9 @@ from it: "up" means that it charges less.
 from __future__ import annotations
 
 import linopy
-import numpy as np
 import xarray as xr
 
-from ambigrid.networks.nodal_power import Injection
+from ambigrid.networks.nodal_power import Injection, larger
 from ambigrid.networks.objective import Prices
 
 
@@ -25,7 +24,7 @@ def add_regulation(model: linopy.Model, data: xr.Dataset) -> None:
 def fix_regulation_at_zero(model: linopy.Model) -> None:
     """Buy no regulation: the stations keep their baseline."""
     for direction in ("up", "down"):
-        model.variables[f"ev_reserve_{direction}"].upper = 0.0
+        model.variables[f"ev_reserve_{direction}"].update(upper=0.0)
 
 
 def declared_regulation(data: xr.Dataset, direction: str) -> xr.DataArray:
@@ -35,7 +34,7 @@ def declared_regulation(data: xr.Dataset, direction: str) -> xr.DataArray:
         if direction == "up"
         else data["ev_power_max"] - data["ev_baseline"]
     )
-    return np.maximum(room, 0.0).transpose("station", "time")
+    return larger(room, 0.0).transpose("station", "time")
 
 
 def add_adjustment(model: linopy.Model, data: xr.Dataset) -> None:
@@ -63,8 +62,8 @@ def energy_range(data: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     """Energy envelope, dims (station, time), MWh, widened to hold the baseline's rounding."""
     step = float(data.attrs["step_hours"])
     content = (data["ev_baseline"] * step).cumsum("time")
-    lowest = np.minimum(data["ev_energy_min"], content).transpose("station", "time")
-    highest = np.maximum(data["ev_energy_max"], content).transpose("station", "time")
+    lowest = -larger(-data["ev_energy_min"], -content).transpose("station", "time")
+    highest = larger(data["ev_energy_max"], content).transpose("station", "time")
     return lowest, highest
 
 

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import linopy
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 import scipy.sparse.linalg as spla
 import xarray as xr
 
 from ambigrid.errors import InputError
 from ambigrid.networks.limits import add_limits
-from ambigrid.networks.nodal_power import SOURCE, NodalPower, Sensitivity
+from ambigrid.networks.nodal_power import SOURCE, NodalPower, Sensitivity, larger
 from ambigrid.networks.objective import Prices
 
 POLYGON_SIDES = 12  # the inscribed polygon keeps at least cos(π/12) = 96.6 % of the rating
@@ -45,8 +46,8 @@ def subtree_incidence(data: xr.Dataset) -> xr.DataArray:
         If the lines are not a tree that leads away from the root.
     """
     buses, root = data["bus"].to_index(), str(data.attrs["root_bus"])
-    start, end = (buses.get_indexer(data[n].to_numpy()) for n in ("line_from", "line_to"))
-    feeds = _feeding_lines(end, len(buses), buses.get_loc(root))
+    start, end = (buses.get_indexer(pd.Index(data[n].to_numpy())) for n in ("line_from", "line_to"))
+    feeds = _feeding_lines(end, len(buses), int(buses.get_indexer(pd.Index([root]))[0]))
     lines = np.arange(len(end))
     inner = feeds[start] >= 0
     # what enters a bus by its line leaves by the lines below it: (I − N) flow = consumption
@@ -146,11 +147,14 @@ def branch_limits(data: xr.Dataset) -> Sensitivity:
         Dims (line, side), in MVA; the corners lie on the circle, one of them at Q = 0.
     """
     side = np.arange(POLYGON_SIDES)
-    angle = xr.DataArray((2 * side + 1) * np.pi / POLYGON_SIDES, {"side": side}, ("side",))
+    angle = (2 * side + 1) * np.pi / POLYGON_SIDES
+    cosine, sine = (
+        xr.DataArray(f, {"side": side}, ("side",)) for f in (np.cos(angle), np.sin(angle))
+    )
     fed = subtree_incidence(data).rename(bus=SOURCE)
     limit = data["line_power_limit"] * np.cos(np.pi / POLYGON_SIDES)
-    limit = limit.broadcast_like(angle * limit)
-    return Sensitivity(-np.cos(angle) * fed, limit, -np.sin(angle) * fed)
+    limit = limit.broadcast_like(cosine * limit)
+    return Sensitivity(-cosine * fed, limit, -sine * fed)
 
 
 def add_voltage_limits(
@@ -198,7 +202,7 @@ def evaluate(
     squared = data["root_voltage"] ** 2 + rise
     return xr.Dataset(
         {
-            "voltage": np.sqrt(np.maximum(squared, 0.0)).assign_attrs(units="p.u."),
+            "voltage": (larger(squared, 0.0) ** 0.5).assign_attrs(units="p.u."),
             "flow_active": (-fed.dot(active, dim="bus")).assign_attrs(units="MW"),
             "flow_reactive": (-fed.dot(reactive, dim="bus")).assign_attrs(units="MVAr"),
         }

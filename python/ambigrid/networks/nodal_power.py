@@ -56,12 +56,12 @@ class Injection:
     def greatest_activity(self, sensitivity: Sensitivity) -> xr.DataArray:
         """Most the devices can add to every row; dims (element, side, time)."""
         slope = self.coefficient(sensitivity)
-        ends = (slope * self._anonymous(end) for end in (self.lower, self.upper))
-        return np.maximum(*ends).sum(DEVICE)
+        at_lower, at_upper = (slope * self._anonymous(end) for end in (self.lower, self.upper))
+        return larger(at_lower, at_upper).sum(DEVICE)
 
     def total(self) -> linopy.LinearExpression:
         """Sum of the devices' power; dims (time), MW."""
-        return _expression(self.power).sum(self.bus.dims[0])
+        return _expression(self.power).sum(str(self.bus.dims[0]))
 
     def _anonymous(self, values: xr.DataArray) -> xr.DataArray:
         return values.rename({self.bus.dims[0]: DEVICE})
@@ -151,6 +151,12 @@ class NodalPower:
         return total_of([device.total() for device in self.devices])
 
 
+def larger(first: xr.DataArray, second: xr.DataArray | float) -> xr.DataArray:
+    """Elementwise maximum."""
+    maximum: xr.DataArray = xr.apply_ufunc(np.maximum, first, second)
+    return maximum
+
+
 def total_of(parts: list[linopy.LinearExpression]) -> linopy.LinearExpression:
     """Sum of expressions with the same dims."""
     return linopy.merge(parts, cls=linopy.LinearExpression)
@@ -158,3 +164,24 @@ def total_of(parts: list[linopy.LinearExpression]) -> linopy.LinearExpression:
 
 def _expression(power: linopy.Variable | linopy.LinearExpression) -> linopy.LinearExpression:
     return power.to_linexpr() if isinstance(power, linopy.Variable) else power
+
+
+def at_bus(power: xr.DataArray, bus: xr.DataArray, like: xr.DataArray) -> xr.DataArray:
+    """Add up the power of devices at every bus.
+
+    Parameters
+    ----------
+    power : xarray.DataArray
+        Dims (device, …), MW.
+    bus : xarray.DataArray of str
+        Dims (device): the bus of every device.
+    like : xarray.DataArray
+        Any array with the coordinate `bus` of the network.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims (bus, …), MW; zero where there is no device.
+    """
+    here = bus.reset_coords(drop=True) == like["bus"]
+    return power.where(here, 0.0).sum(str(bus.dims[0])).transpose("bus", ...)

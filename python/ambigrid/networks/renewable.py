@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import linopy
-import numpy as np
 import xarray as xr
 
-from ambigrid.networks.nodal_power import Injection
+from ambigrid.networks.nodal_power import Injection, larger
 from ambigrid.networks.objective import Prices
 
 
@@ -48,7 +47,7 @@ def most_available(data: xr.Dataset) -> xr.DataArray:
     It is the installed capacity, or a larger sample where the data hold one.
     """
     capacity = data["renewable_capacity"] + 0 * data["renewable_forecast"]
-    highest = np.maximum(capacity, data["renewable_samples"].max("scenario"))
+    highest = larger(capacity, data["renewable_samples"].max("scenario"))
     return highest.transpose("unit", "time")
 
 

@@ -25,14 +25,26 @@ from ambigrid.ambiguity import AmbiguitySet, Wasserstein
 from ambigrid.coordination.agents import Agent, Coupling
 from ambigrid.errors import InputError
 from ambigrid.networks import thermal
+from ambigrid.studies.ev_interpretation import (
+    AgentSolution,
+    distribution_summary,
+    transmission_summary,
+)
 from ambigrid.studies.ev_models import (
     Mode,
     boundary_baseline,
     distribution_program,
     transmission_program,
 )
+from ambigrid.studies.ev_settlement import (
+    boundary_payments,
+    energy_payments,
+    flexibility_payments,
+    settlement,
+)
 
 BoundaryCall = Literal["adversarial", "ignored"]
+SHARED = ("boundary_reserve_up", "boundary_reserve_down")
 DEFAULT_RADIUS: Mapping[str, float] = {"transmission": 10.0, "distribution": 1.0}
 
 
@@ -102,7 +114,7 @@ class EVFlexibility:
         """Return what one operator knows: its own group and the case's step and power base."""
         shared = {key: self.case.attrs[key] for key in ("step_hours", "base_mva")}
         group = self.case[name].to_dataset()
-        return group.assign_attrs({**shared, **group.attrs})
+        return group.assign_attrs({**shared, **group.attrs, "name": name})
 
     def boundary_baseline(self) -> xr.DataArray:
         """Baseline imports P^{B0}, told to transmission once; dims (distribution, time), MW."""
@@ -127,10 +139,73 @@ class EVFlexibility:
     def couplings(self) -> list[Coupling]:
         """Return what the operators must agree on: R↑ and R↓ of every feeder."""
         return [
-            self._coupling(name, f"boundary_reserve_{direction}")
-            for name in self.distributions
-            for direction in ("up", "down")
+            self._coupling(name, variable) for name in self.distributions for variable in SHARED
         ]
+
+    def interpret(
+        self,
+        solutions: Mapping[str, AgentSolution],
+        prices: Mapping[str, xr.DataArray] | None = None,
+    ) -> dict[str, xr.Dataset]:
+        """Say what a solution means.
+
+        Parameters
+        ----------
+        solutions : mapping of agent name to AgentSolution
+            What the run found for every operator.
+        prices : mapping of coupling name to xarray.DataArray, optional
+            Prices of the shared variables, dims (time), $ per MW over a step: what one more MW
+            saves the transmission operator.
+
+        Returns
+        -------
+        dict of str to xarray.Dataset
+            A summary per operator (`transmission_summary`, `distribution_summary`, and
+            `radius`, `median_sample_distance` in MW) and "settlement".
+        """
+        prices = prices or {}
+        name, baseline = self.transmission, self.boundary_baseline()
+        data = self.data(name)
+        found = {name: transmission_summary(data, baseline, solutions[name])}
+        for feeder in self.distributions:
+            own = {
+                variable: prices[f"{feeder}/{variable}"]
+                for variable in SHARED
+                if f"{feeder}/{variable}" in prices
+            }
+            found[feeder] = distribution_summary(self.data(feeder), solutions[feeder], own)
+        found = {key: summary.assign(self._distances(key)) for key, summary in found.items()}
+        return {**found, "settlement": self._settle(solutions, prices, found)}
+
+    def _settle(
+        self,
+        solutions: Mapping[str, AgentSolution],
+        prices: Mapping[str, xr.DataArray],
+        summaries: Mapping[str, xr.Dataset],
+    ) -> xr.Dataset:
+        name, data = self.transmission, self.data(self.transmission)
+        own, summary = solutions[name], summaries[name]
+        payments = flexibility_payments(summary, name, "thermal units")
+        payments += boundary_payments(data, own, prices)
+        if "nodal_price" in summary:
+            baseline = self.boundary_baseline()
+            payments += energy_payments(data, own, baseline, summary["nodal_price"])
+        for feeder in self.distributions:
+            payments += flexibility_payments(summaries[feeder], feeder, f"stations of {feeder}")
+        return xr.Dataset({"settlement": settlement(payments)})
+
+    def _distances(self, name: str) -> dict[str, xr.DataArray]:
+        """Radius of an operator's ball and the median distance between its samples, MW."""
+        agent = self._agents[name]
+        if not isinstance(agent.ambiguity, Wasserstein):
+            return {}
+        ball = agent.ambiguity.checked(agent.program.uncertain)
+        apart = ball.distances[np.triu_indices(len(ball.samples), 1)]
+        between = float(np.median(apart)) if apart.size else 0.0
+        return {
+            "radius": xr.DataArray(ball.radius, attrs={"units": "MW"}),
+            "median_sample_distance": xr.DataArray(between, attrs={"units": "MW"}),
+        }
 
     def _transmission_agent(self) -> Agent:
         name = self.transmission

@@ -20,7 +20,7 @@ from ambigrid.networks import (
     renewable,
     thermal,
 )
-from ambigrid.networks.nodal_power import NodalPower
+from ambigrid.networks.nodal_power import NodalPower, at_bus
 from ambigrid.networks.objective import Prices, minimise
 from ambigrid.program import TwoStageProgram
 
@@ -82,7 +82,7 @@ def transmission_model(data: xr.Dataset, baseline: xr.DataArray, mode: Mode) -> 
     """
     model = linopy.Model()
     consumed = data["load"].transpose("bus", "time")
-    fixed = -consumed - _at_bus(baseline, data["boundary_bus"], consumed)
+    fixed = -consumed - at_bus(baseline, data["boundary_bus"], consumed)
 
     # day ahead
     thermal.add_schedule(model, data)
@@ -150,7 +150,7 @@ def distribution_model(
     """
     model = linopy.Model()
     load, reactive = (data[n].transpose("bus", "time") for n in ("load_active", "load_reactive"))
-    charged = _at_bus(data["ev_baseline"], data["station_bus"], load)
+    charged = at_bus(data["ev_baseline"], data["station_bus"], load)
 
     # day ahead
     ev_station.add_regulation(model, data)
@@ -210,10 +210,3 @@ def _bought(
 def _recourse(model: linopy.Model, first_stage: tuple[str, ...]) -> list[str]:
     others = {*first_stage, *UNCERTAIN, "boundary_call"}
     return [str(name) for name in model.variables if name not in others]
-
-
-def _at_bus(power: xr.DataArray, bus: xr.DataArray, like: xr.DataArray) -> xr.DataArray:
-    """Power of devices added up per bus, with the labels of `like` (bus, time)."""
-    device = bus.dims[0]
-    at = bus.reset_coords(drop=True) == like["bus"]
-    return power.where(at, 0.0).sum(device).transpose("bus", "time")
