@@ -94,7 +94,7 @@ def _sparse_dataset(matrix: sp.csr_array) -> xr.Dataset:
     )
 
 
-def _read_columns(group: xr.DataTree) -> Columns:
+def _read_columns(group: Any) -> Columns:
     return Columns(
         _read_labels(group),
         group["cost"].to_numpy(),
@@ -104,10 +104,10 @@ def _read_columns(group: xr.DataTree) -> Columns:
     )
 
 
-def _read_labels(group: xr.DataTree) -> Labels:
+def _read_labels(group: Any) -> Labels:
     return Labels.from_dataset(group["labels"].to_dataset())
 
 
-def _read_sparse(group: xr.DataTree) -> sp.csr_array:
+def _read_sparse(group: Any) -> sp.csr_array:
     parts = (group["data"].to_numpy(), group["indices"].to_numpy(), group["indptr"].to_numpy())
     return sp.csr_array(parts, shape=tuple(int(n) for n in group.attrs["shape"]))

@@ -55,7 +55,7 @@ class Block:
         return Evaluation(found, risk, self.program.first_stage_cost(x))
 
     def support_index(self, outcome: Vector) -> int | None:
-        """Number of a support point, or None where it is new."""
+        """Return the number of a support point, or None where it is new."""
         for k, point in enumerate(self.risk.support):
             if np.array_equal(point, outcome):
                 return k

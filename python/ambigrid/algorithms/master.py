@@ -3,18 +3,20 @@
     min Σ_blocks [ c'x + ½x'Qx + risk(z, θ) ] + linear and proximal terms on x
     s.t. first-stage rows, rows of the risk (`Link`), θ_k ≥ cuts or θ_k ≥ q'y of a copy
 
-It only grows: columns and rows are appended to a solver that keeps its basis.
+Columns and rows are appended to a solver that keeps its basis. Cuts that have not been
+binding for a while leave the solver but stay in a pool, from which violated ones return.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 
 from ambigrid.algorithms.block import Block
+from ambigrid.algorithms.cut_pool import CutPool
 from ambigrid.algorithms.recourse import Cut, Vertex
 from ambigrid.engines import (
     LinearProgram,
@@ -73,8 +75,10 @@ class Master:
         self._solver: PersistentProgram | None = None
         self._x: list[Positions] = []
         self._static: list[Positions] = []
+        self._first_rows: list[int] = []
         self._theta: list[list[int]] = [[] for _ in self.blocks]
-        self.row_origin: list[tuple[int, str]] = []
+        self.pools = [CutPool(block.program.first_stage.size) for block in self.blocks]
+        self._row_cut = np.zeros((0, 2), dtype=np.intp)
         for index in range(len(self.blocks)):
             self._add_block(index)
         for first, columns, second, others in ties:
@@ -88,6 +92,7 @@ class Master:
         self._x.append(self._add_columns(first.cost, first.lower, first.upper, first.integer))
         static = block.risk.static()
         self._static.append(self._add_columns(static.cost, static.lower, static.upper))
+        self._first_rows.append(len(self._row_lower))
         self._add_rows([(self._x[index], block.program.A)], *block.program.first_rows.bounds())
         for k in range(len(block.risk.support)):
             self.add_support(index, k)
@@ -105,25 +110,69 @@ class Master:
         self._add_rows(parts, link.lower, np.full(len(link.lower), np.inf))
 
     def add_cuts(self, index: int, cuts: Sequence[tuple[int, Cut]]) -> None:
-        """Add θ_k ≥ cut, or 0 ≥ cut for feasibility cuts."""
-        if not cuts:
+        """Add θ_k ≥ cut, or 0 ≥ cut for feasibility cuts, to the pool and to the solver."""
+        if cuts:
+            self._activate(index, self.pools[index].append(cuts))
+
+    def recall(self, index: int, x: Vector, theta: Vector, tolerance: float) -> int:
+        """Bring back cuts of the pool that (x, θ) violates; return how many."""
+        pool = self.pools[index]
+        numbers = pool.violated(x, theta, tolerance)
+        self._activate(index, numbers)
+        return len(numbers)
+
+    def _activate(self, index: int, numbers: np.ndarray) -> None:
+        if not len(numbers):
             return
-        gradients = sp.csr_array(np.array([-cut.gradient for _, cut in cuts]))
-        optimality = [(i, k) for i, (k, cut) in enumerate(cuts) if not cut.feasibility]
-        rows, numbers = (
-            (list(part) for part in zip(*optimality, strict=True))
-            if optimality
-            else (
-                [],
-                [],
-            )
-        )
+        pool = self.pools[index]
+        pool.active[numbers], pool.idle[numbers] = True, 0
+        value_of = pool.support[numbers]
+        optimality = np.flatnonzero(value_of >= 0)
         columns = np.array(self._theta[index], dtype=np.intp)
-        value = sp.csr_array((np.ones(len(rows)), (rows, numbers)), (len(cuts), len(columns)))
-        constants = np.array([cut.constant for _, cut in cuts])
-        self._add_rows(
-            [(self._x[index], gradients), (columns, value)], constants, np.full(len(cuts), np.inf)
+        value = sp.csr_array(
+            (np.ones(len(optimality)), (optimality, value_of[optimality])),
+            shape=(len(numbers), len(columns)),
         )
+        gradients = sp.csr_array(-pool.gradient[numbers])
+        tags = np.stack([np.full(len(numbers), index), numbers], axis=1)
+        self._add_rows(
+            [(self._x[index], gradients), (columns, value)],
+            pool.constant[numbers],
+            np.full(len(numbers), np.inf),
+            tags,
+        )
+
+    def retire(self, point: MasterPoint, patience: int = 8) -> None:
+        """Take cuts out of the solver that have not been binding for `patience` solves."""
+        is_cut = np.flatnonzero(self._row_cut[:, 0] >= 0)
+        duals = point.solution.row_duals
+        if not len(is_cut) or len(duals) < len(self._row_cut):
+            return
+        tags = self._row_cut[is_cut]
+        binding = np.abs(duals[is_cut]) > 1e-7
+        gone = np.zeros(len(is_cut), dtype=bool)
+        for index, pool in enumerate(self.pools):
+            mine = tags[:, 0] == index
+            numbers = tags[mine, 1]
+            pool.idle[numbers] = np.where(binding[mine], 0, pool.idle[numbers] + 1)
+            retired = pool.idle[numbers] >= patience
+            pool.active[numbers[retired]] = False
+            gone[np.flatnonzero(mine)[retired]] = True
+        if np.count_nonzero(gone) >= 20:
+            self._delete_rows(is_cut[gone])
+        else:
+            for index, number in tags[gone]:
+                self.pools[index].active[number] = True
+
+    def _delete_rows(self, rows: np.ndarray) -> None:
+        keep = np.ones(len(self._row_lower), dtype=bool)
+        keep[rows] = False
+        matrix = self._program().matrix
+        self._rows = [sp.csr_array(matrix[np.flatnonzero(keep)])]
+        self._row_lower, self._row_upper = self._row_lower[keep], self._row_upper[keep]
+        self._row_cut = self._row_cut[keep]
+        if self._solver is not None:
+            self._solver.delete_rows(rows)
 
     def add_copy(self, index: int, vertex: Vertex, weights: Vector) -> None:
         """Add the recourse at a vertex with columns of its own: weights'θ ≥ q'y."""
@@ -160,7 +209,11 @@ class Master:
         return np.arange(start, start + len(cost))
 
     def _add_rows(
-        self, parts: list[tuple[Positions, sp.csr_array]], lower: Vector, upper: Vector
+        self,
+        parts: list[tuple[Positions, sp.csr_array]],
+        lower: Vector,
+        upper: Vector,
+        tags: np.ndarray | None = None,
     ) -> None:
         if not len(lower):
             return
@@ -168,6 +221,8 @@ class Master:
         self._rows.append(matrix)
         self._row_lower = np.concatenate([self._row_lower, lower])
         self._row_upper = np.concatenate([self._row_upper, upper])
+        tags = np.full((len(lower), 2), -1, dtype=np.intp) if tags is None else tags
+        self._row_cut = np.concatenate([self._row_cut, tags])
         if self._solver is not None:
             self._solver.add_rows(matrix, lower, upper)
 
@@ -198,18 +253,61 @@ class Master:
     def solve(self, proximal: Sequence[Proximal] = (), time_limit: float = np.inf) -> MasterPoint:
         """Solve; with quadratic terms by an interior-point method, else by warm simplex."""
         hessian, shift, constant = self._quadratic(proximal)
-        if hessian.nnz:
-            program = self._program()
-            program = LinearProgram(
-                program.cost + shift, program.lower, program.upper,
-                program.matrix, program.row_lower, program.row_upper,
-            )  # fmt: skip
-            solution = solve_quadratic(program, hessian, time_limit)
-        else:
-            if self._solver is None:
-                self._solver = PersistentProgram(self._program(), self._integer)
-            solution = self._solver.solve(time_limit)
-        return self._point(solution, constant)
+        if not hessian.nnz:
+            return self._point(self._warm().solve(time_limit), 0.0)
+        program = self._program()
+        shifted = replace(program, cost=program.cost + shift)
+        return self._point(solve_quadratic(shifted, hessian, time_limit), constant)
+
+    def project(
+        self, centres: Sequence[Proximal], level: float, time_limit: float = np.inf
+    ) -> MasterPoint:
+        """Nearest point to the centres at which the master's linear objective is at most `level`.
+
+        The point's `objective` is half the squared distance, not a cost.
+        """
+        program = self._program()
+        size = len(program.cost)
+        hessian, shift, constant = self._quadratic(centres, own=False)
+        matrix, row_upper = program.matrix, program.row_upper
+        row_lower = program.row_lower
+        if np.isfinite(level):
+            matrix = sp.csr_array(sp.vstack([matrix, program.cost.reshape(1, size)]))
+            row_upper = np.concatenate([row_upper, [level]])
+            row_lower = np.concatenate([row_lower, [-np.inf]])
+        projection = LinearProgram(
+            shift, program.lower, program.upper, matrix, row_lower, row_upper
+        )
+        return self._point(solve_quadratic(projection, hessian, time_limit), constant)
+
+    @property
+    def has_integers(self) -> bool:
+        """Whether a first-stage variable must be integer."""
+        return bool(self._integer.any())
+
+    def within_bounds(self, point: MasterPoint) -> MasterPoint:
+        """Clip a point of an interior-point method to the bounds of x."""
+        clipped = tuple(
+            np.clip(x, self._lower[columns], self._upper[columns])
+            for x, columns in zip(point.x, self._x, strict=True)
+        )
+        return replace(point, x=clipped)
+
+    def reduced_costs(self, index: int, columns: Positions, point: MasterPoint) -> Vector:
+        """Reduced costs of some first-stage columns at a solution."""
+        return np.asarray(point.solution.reduced_costs[self._x[index][columns]])
+
+    def first_row_duals(self, index: int, point: MasterPoint) -> Vector:
+        """Duals of a block's first-stage rows at a solution."""
+        start = self._first_rows[index]
+        return np.asarray(
+            point.solution.row_duals[start : start + self.blocks[index].program.first_rows.size]
+        )
+
+    def _warm(self) -> PersistentProgram:
+        if self._solver is None:
+            self._solver = PersistentProgram(self._program(), self._integer)
+        return self._solver
 
     def _point(self, solution: Solution, constant: float) -> MasterPoint:
         primal = solution.primal
@@ -225,14 +323,17 @@ class Master:
             solution,
         )
 
-    def _quadratic(self, proximal: Sequence[Proximal]) -> tuple[sp.csr_array, Vector, float]:
+    def _quadratic(
+        self, proximal: Sequence[Proximal], own: bool = True
+    ) -> tuple[sp.csr_array, Vector, float]:
         size = len(self._cost)
-        rows, columns, values = [], [], []
-        for index, block in enumerate(self.blocks):
-            own = sp.coo_array(block.program.quadratic)
-            rows.append(self._x[index][own.coords[0]])
-            columns.append(self._x[index][own.coords[1]])
-            values.append(own.data)
+        none = np.zeros(0, dtype=np.intp)
+        rows, columns, values = [none], [none], [np.zeros(0)]
+        for index, block in enumerate(self.blocks if own else ()):
+            entries = sp.coo_array(block.program.quadratic)
+            rows.append(self._x[index][entries.coords[0]])
+            columns.append(self._x[index][entries.coords[1]])
+            values.append(entries.data)
         shift, constant = np.zeros(size), 0.0
         for term in proximal:
             positions = self._x[term.block][term.columns]
@@ -241,8 +342,8 @@ class Master:
             values.append(np.full(len(positions), term.weight))
             shift[positions] -= term.weight * term.centre
             constant += 0.5 * term.weight * float(term.centre @ term.centre)
-        entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-        return sp.csr_array(entries, shape=(size, size)), shift, constant
+        triplets = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+        return sp.csr_array(triplets, shape=(size, size)), shift, constant
 
     def _program(self) -> LinearProgram:
         size = len(self._cost)

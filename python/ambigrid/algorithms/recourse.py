@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from ambigrid.engines import LinearProgram, PersistentProgram, SolveStatus
+from ambigrid.engines import LinearProgram, PersistentProgram, Solution, SolveStatus
 from ambigrid.errors import SolverError
 from ambigrid.labels import Vector
 from ambigrid.program import TwoStageProgram
@@ -81,22 +81,24 @@ class RecourseProgram:
         solution = self._solve(self._solver, rhs)
         if solution.status is SolveStatus.INFEASIBLE:
             solution = self._solve(self._elastic_program(), rhs)
-            return self._result(solution, x, rhs, vertex, feasibility=True)
+            return self._result(solution, x, vertex, feasibility=True)
         if solution.status is not SolveStatus.OPTIMAL:
             raise SolverError(
                 f"The recourse problem ended with status {solution.status.value}: "
                 "it must be bounded below. Give every recourse variable a cost or a bound."
             )
-        return self._result(solution, x, rhs, vertex, feasibility=False)
+        return self._result(solution, x, vertex, feasibility=False)
 
-    def _solve(self, solver: PersistentProgram, rhs: Vector):  # type: ignore[no-untyped-def]
+    def _solve(self, solver: PersistentProgram, rhs: Vector) -> Solution:
         lower = np.where(self._has_lower, rhs, -np.inf)
         upper = np.where(self._has_upper, rhs, np.inf)
         solver.set_row_bounds(self._all_rows, lower, upper)
         self.solves += 1
         return solver.solve()
 
-    def _result(self, solution, x, rhs, vertex, *, feasibility):  # type: ignore[no-untyped-def]
+    def _result(
+        self, solution: Solution, x: Vector, vertex: Vertex, *, feasibility: bool
+    ) -> RecourseValue:
         program = self._program
         duals = solution.row_duals
         slope = -(program.T.T @ duals)

@@ -95,11 +95,12 @@ def outcome_vector(values: Any, uncertain: Labels, where: str) -> Vector:
     if np.ndim(values) == 0 and not isinstance(values, (xr.Dataset, dict)):
         values = np.full(uncertain.size, float(values))
     if isinstance(values, (xr.Dataset, xr.DataArray)):
-        return outcome_matrix(values.expand_dims("scenario"), uncertain, where)[0]
-    if isinstance(values, dict):
+        lifted: Any = values.expand_dims("scenario")
+    elif isinstance(values, dict):
         lifted = {name: xr.DataArray(v).expand_dims("scenario") for name, v in values.items()}
-        return outcome_matrix(lifted, uncertain, where)[0]
-    return outcome_matrix(np.asarray(values, dtype=float).reshape(1, -1), uncertain, where)[0]
+    else:
+        lifted = np.asarray(values, dtype=float).reshape(1, -1)
+    return outcome_matrix(lifted, uncertain, where).ravel()
 
 
 def weight_vector(weights: Any, count: int, where: str) -> Vector:
@@ -115,7 +116,7 @@ def weight_vector(weights: Any, count: int, where: str) -> Vector:
         raise InputError(
             "weights must sum to one", where=where, got=vector.sum(), fix="divide by their sum"
         )
-    return vector / vector.sum()
+    return np.asarray(vector / vector.sum())
 
 
 def _block_matrix(values: xr.DataArray, template: xr.DataArray, where: str) -> Vector:

@@ -40,6 +40,7 @@ def solve_quadratic(
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.max_threads = 1
+    settings.direct_solve_method = "qdldl"
     if np.isfinite(time_limit):
         settings.time_limit = max(time_limit, 1e-3)
     upper_triangle = sp.csc_matrix(sp.triu(hessian))

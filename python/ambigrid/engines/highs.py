@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import highspy
 import numpy as np
 import scipy.sparse as sp
@@ -32,7 +34,7 @@ class PersistentProgram:
     """
 
     def __init__(self, program: LinearProgram, integer: np.ndarray | None = None) -> None:
-        self._highs = highspy.Highs()
+        self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
         for option, value in (("output_flag", False), ("threads", 1), ("parallel", "off")):
             self._highs.setOptionValue(option, value)
         self._highs.passModel(_highs_lp(program))
@@ -41,7 +43,6 @@ class PersistentProgram:
             chosen = np.flatnonzero(integer).astype(np.int32)
             kinds = np.full(len(chosen), int(highspy.HighsVarType.kInteger), dtype=np.uint8)
             self._highs.changeColsIntegrality(len(chosen), chosen, kinds)
-        self._basis: highspy.HighsBasis | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -25,6 +25,7 @@ class Transport(Reformulation):
 
     def __init__(self, ambiguity: Wasserstein) -> None:
         self._set = ambiguity
+        self._radius = float(ambiguity.radius)  # type: ignore[arg-type]
         self.grows = ambiguity.support == "box"
         self.support, self.reference = list(ambiguity.samples), ambiguity.weights
         self._distances = list(ambiguity.distances.T)  # per support point, to every sample
@@ -32,7 +33,7 @@ class Transport(Reformulation):
     def static(self) -> StaticColumns:
         """Return λ ≥ 0 at the radius, s_i free at w_i."""
         count = len(self.reference)
-        cost = np.concatenate([[self._set.radius], self.reference])
+        cost = np.concatenate([[self._radius], self.reference])
         lower = np.concatenate([[0.0], np.full(count, -np.inf)])
         return StaticColumns(cost, lower, np.full(count + 1, np.inf))
 
@@ -67,13 +68,11 @@ class Transport(Reformulation):
         """Worst-case expectation; for a box the dual value at the master's λ."""
         if not self.grows:
             return self.worst_case(values)[0]
-        return float(self._set.radius * static[0] + self.reference @ values)
+        return float(self._radius * static[0] + self.reference @ values)
 
     def worst_case(self, values: Vector) -> tuple[float, Vector]:
         """Solve the transport problem over the support."""
-        plan = optimal_transport(
-            values, self.reference, np.array(self._distances).T, self._set.radius
-        )
+        plan = optimal_transport(values, self.reference, np.array(self._distances).T, self._radius)
         law = plan.sum(axis=0)
         return float(law @ values), law
 

@@ -1,0 +1,55 @@
+"""When a loop must end: time, an interruption, or the tolerance it was given."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+from ambigrid.errors import InputError
+
+
+@dataclass
+class Budget:
+    """Wall time that is left, and a flag that another thread may raise.
+
+    Parameters
+    ----------
+    seconds : float
+        Time limit from now, s; infinite by default.
+    """
+
+    seconds: float = float("inf")
+    started: float = field(default_factory=time.monotonic)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        if not self.seconds > 0:
+            raise InputError(
+                "the time limit must be positive", got=self.seconds, fix="give seconds, or none"
+            )
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.started
+
+    @property
+    def remaining(self) -> float:
+        """Seconds that are left; 0 after `stop`."""
+        return 0.0 if self._stopped.is_set() else max(0.0, self.seconds - self.elapsed)
+
+    @property
+    def expired(self) -> bool:
+        """Whether the loop must end now."""
+        return self.remaining <= 0.0
+
+    def stop(self) -> None:
+        """Make every loop that shares this budget end after its present solve."""
+        self._stopped.set()
+
+    def limited(self, seconds: float) -> Budget:
+        """Return a budget that ends after `seconds` or with this one, whichever is first."""
+        part = Budget(max(min(seconds, self.remaining), 1e-9))
+        part._stopped = self._stopped
+        return part
