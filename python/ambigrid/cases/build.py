@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 
 FEEDER_VOLTAGE_KV = 12.66
 BASE_MVA = 100.0
-DEPARTURE_BAND = 0.006  # MWh, a tenth of the battery: 80 to 100 % charged when 90 % is asked for
+DEPARTURE_BAND = 0.010  # MWh: how much less than asked for a car may leave with
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,8 @@ def _station_part(
     """Envelopes and baseline of the stations.
 
     The baseline delivers what each driver asks for and only charges. The envelope for regulation
-    may discharge, and lets a car leave with `DEPARTURE_BAND` less or more than asked for.
+    may discharge, lets a car leave with up to `DEPARTURE_BAND` less than asked for, though never
+    emptier than it came, or fuller as far as its battery allows.
     """
     labels = [f"E{bus}" for bus in feeder.stations]
     asked = generate_sessions(rng, labels, day.time, mean_sessions=feeder.mean_sessions)

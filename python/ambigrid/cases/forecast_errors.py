@@ -45,10 +45,10 @@ class ForecastErrorModel:
         Width of the moving mean, odd.
     """
 
-    scale: float = 0.13
-    memory: float = 0.95
-    unit_correlation: float = 0.6
-    least_shape: float = 0.3
+    scale: float = 0.14
+    memory: float = 0.8
+    unit_correlation: float = 0.3
+    least_shape: float = 0.5
     smoothing_hours: int = 5
 
     def shape(self, forecast: Array) -> Array:

@@ -35,8 +35,8 @@ BOUNDARY_BUSES = ("15", "23")
 STATIONS = ("6", "9", "12", "15", "17", "20", "22", "23", "28", "30", "32")
 WIND = (
     WindPark("W7", "7", 40.0, "WP5"),
-    WindPark("W11", "11", 42.0, "WP7"),
-    WindPark("W14", "14", 40.0, "WP12"),
+    WindPark("W11", "11", 46.0, "WP7"),
+    WindPark("W14", "14", 36.0, "WP12"),
 )
 FEEDERS = (
     Feeder(
@@ -50,7 +50,7 @@ FEEDERS = (
         load_level=0.70,
         load_profiles=("lv_semiurb4", "mv_semiurb", "lv_urban6"),
         root_voltage=1.03,
-        mean_sessions=80.0,
+        mean_sessions=140.0,
     ),
     Feeder(
         name="distribution_2",
@@ -63,7 +63,7 @@ FEEDERS = (
         load_level=0.65,
         load_profiles=("mv_comm", "lv_semiurb4", "mv_urban"),
         root_voltage=1.03,
-        mean_sessions=70.0,
+        mean_sessions=130.0,
     ),
 )
 
@@ -72,38 +72,35 @@ THERMAL: dict[str, Any] = {
     "generator_bus": ["1", "2", "27"],
     "power_min": [16.0, 12.0, 7.0],
     "power_max": [80.0, 65.0, 45.0],
-    "ramp_up": [16.0, 13.0, 12.0],
-    "ramp_down": [16.0, 13.0, 12.0],
+    "ramp_up": [16.0, 13.0, 11.0],
+    "ramp_down": [16.0, 13.0, 11.0],
     "segment_power": [[20.0, 22.0, 22.0], [17.0, 18.0, 18.0], [12.0, 13.0, 13.0]],
-    "segment_cost": [[20.0, 22.0, 25.0], [24.0, 27.0, 31.0], [30.0, 35.0, 41.0]],
-    "no_load_cost": [400.0, 340.0, 250.0],
-    "reserve_cost_up": [8.0, 9.0, 12.0],
-    "reserve_cost_down": [8.0, 9.0, 12.0],
-    "reserve_max": [8.0, 6.5, 6.0],
-    "deployment_cost_up": [26.0, 32.0, 42.0],
-    "deployment_cost_down": [4.0, 5.0, 6.0],
+    "segment_cost": [[14.0, 16.0, 19.0], [17.0, 20.0, 24.0], [22.0, 27.0, 33.0]],
+    "no_load_cost": [220.0, 190.0, 130.0],
+    "reserve_cost_up": [12.0, 13.0, 15.0],
+    "reserve_cost_down": [12.0, 13.0, 15.0],
+    "reserve_max": [3.2, 2.6, 2.2],
+    "deployment_cost_up": [20.0, 25.0, 35.0],
+    "deployment_cost_down": [3.0, 4.0, 5.0],
 }
-TRANSMISSION_PRICES: dict[str, Any] = {
-    "boundary_deployment_cost": 20.0,
-    "curtailment_cost": 100.0,
+PRICES: dict[str, Any] = {
+    "curtailment_cost": 250.0,
     "shedding_cost": 1000.0,
-    "network_slack_cost": 5000.0,
+    "network_slack_cost": 4000.0,
     "shedding_share": 0.3,
 }
+TRANSMISSION_PRICES: dict[str, Any] = {"boundary_deployment_cost": 5.0, **PRICES}
 BOUNDARY_LIMIT = 5.0
 TARIFF = np.array([60.0] * 7 + [110.0] * 3 + [160.0] * 5 + [110.0] * 3 + [160.0] * 4 + [110.0] * 2)
 FEEDER_PRICES: dict[str, Any] = {
     "voltage_min": 0.95,
     "voltage_max": 1.05,
     "tariff": TARIFF,
-    "ev_reserve_cost_up": [5.0] * len(STATIONS),
+    "ev_reserve_cost_up": [4.0] * len(STATIONS),
     "ev_reserve_cost_down": [3.0] * len(STATIONS),
-    "ev_deployment_cost": [20.0] * len(STATIONS),
-    "curtailment_cost": 100.0,
-    "shedding_cost": 1000.0,
-    "boundary_violation_cost": 2000.0,
-    "network_slack_cost": 5000.0,
-    "shedding_share": 0.3,
+    "ev_deployment_cost": [10.0] * len(STATIONS),
+    "boundary_violation_cost": 1500.0,
+    **PRICES,
 }
 ASSUMPTIONS = ("Scheduled day: 2016-03-03 of SimBench.",)
 SOURCES = (
