@@ -48,14 +48,23 @@ _QUALITY = {
     "curtailment": "curtailment",
     "shedding": "shedding",
     "boundary_violation": "boundary violation",
+    "balance_violation": "balance violation",
+    "network_violation": "network violation",
 }
+_ALWAYS = ("curtailment", "shedding")
+"""Losses shown even when they round to zero."""
 
 
 def render(result: Result, width: int) -> str:
     """Render the report as plain text of the given width."""
+    return as_text(Group(*_parts(result)), width)
+
+
+def as_text(content: RenderableType, width: int) -> str:
+    """Render anything of rich as plain text, without colours and trailing blanks."""
     console = Console(file=StringIO(), width=width, color_system=None, highlight=False)
     with console.capture() as capture:
-        console.print(Group(*_parts(result)))
+        console.print(content)
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
 
@@ -148,7 +157,8 @@ def _quality(result: Result) -> Table:
     for agent, node in _derived(result):
         for stem, words in _QUALITY.items():
             values = [node.get(f"{kind}_{stem}") for kind in ("expected", "worst_case")]
-            if any(value is not None for value in values):
+            lost = any(value is not None and float(value) >= 5e-4 for value in values)
+            if lost or (stem in _ALWAYS and values[0] is not None):
                 table.add_row(agent, words, *(_number(value) for value in values))
     return table
 

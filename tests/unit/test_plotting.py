@@ -15,26 +15,22 @@ def result():
     return make_result()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_picture_draws_and_saves(result, name, tmp_path):
-    path = save_figure(getattr(result.plot, name)(), tmp_path / f"{name}.png")
+@pytest.fixture(scope="module", params=NAMES)
+def figure(request, result):
+    return getattr(result.plot, request.param)()
+
+
+def test_every_picture_saves(figure, tmp_path):
+    path = save_figure(figure, tmp_path / "picture.png")
     assert path.read_bytes().startswith(b"\x89PNG")
     assert path.stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_axis_has_a_label_with_its_unit(result, name):
-    figure = getattr(result.plot, name)()
-    axes = [axes for axes in figure.findobj(lambda a: hasattr(a, "get_ylabel"))]
-    assert axes
-    for one in axes:
-        label = one.get_ylabel()
-        assert label == "line" or label.split(", ")[1] in (
-            "MW",
-            "MWh",
-            "thousand $",
-            "% of the limit",
-        )
+def test_every_axis_has_a_label_with_its_unit(figure):
+    labels = [axes.get_ylabel() for axes in figure.findobj(lambda a: hasattr(a, "get_ylabel"))]
+    units = {label.split(", ")[1] for label in labels if label != "line"}
+    assert labels
+    assert units <= {"MW", "MWh", "thousand $", "% of the limit"}
 
 
 def test_bounds_are_drawn_in_thousands(result):

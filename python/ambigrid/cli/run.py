@@ -1,0 +1,162 @@
+"""The command ``run``: solve a system, print the report, keep the result and its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ambigrid.cli import options as opt
+from ambigrid.cli.catalogue import STUDIES
+from ambigrid.cli.common import (
+    NOT_SOLVED,
+    AsJson,
+    choose,
+    output_paths,
+    parse_radius,
+    positive,
+    print_json,
+    say,
+)
+from ambigrid.errors import InputError
+from ambigrid.results import Result
+
+if TYPE_CHECKING:
+    from ambigrid.ambiguity import AmbiguitySet
+    from ambigrid.coordination import Method
+
+
+def run(
+    case: opt.Case,
+    study: opt.Study = "ev-flexibility",
+    ambiguity: opt.Ambiguity = "wasserstein",
+    radius: opt.Radius = None,
+    norm: opt.Norm = None,
+    support: opt.Support = None,
+    mode: opt.Mode = "both",
+    ignore_call: opt.IgnoreCall = False,
+    seed: opt.Seed = 0,
+    method: opt.Method = "admm",
+    penalty: opt.Penalty = None,
+    adaptive: opt.Adaptive = False,
+    relaxation: opt.Relaxation = None,
+    engine: opt.Engine = "highs",
+    threads: opt.Threads = None,
+    gap: opt.Gap = None,
+    time_limit: opt.TimeLimit = None,
+    iterations: opt.Iterations = None,
+    no_certify: opt.NoCertify = False,
+    checkpoint: opt.Checkpoint = None,
+    resume: opt.Resume = None,
+    output: opt.Output = None,
+    no_plot: opt.NoPlot = False,
+    as_json: AsJson = False,
+) -> None:
+    """Solve a system; print the report; save the result (.nc) and its picture (.png)."""
+    from ambigrid.cases import load_case
+    from ambigrid.progress import ProgressTable
+    from ambigrid.solving import solve
+    from ambigrid.studies.ev_flexibility import EVFlexibility
+
+    choose("--study", study, STUDIES)
+    how = {
+        "method": make_method(method, penalty, adaptive, relaxation),
+        "engine": choose("--engine", engine, opt.ENGINES),
+        "gap": positive("--gap", gap),
+        "time_limit": positive("--time-limit", time_limit),
+        "iterations": positive("--iterations", iterations),
+        "threads": positive("--threads", threads),
+        "checkpoint": checkpoint,
+        "resume": resume,
+    }
+    planned = EVFlexibility(
+        ambiguity=make_ambiguity(ambiguity, radius, norm, support),
+        mode=opt.MODES[choose("--mode", mode, opt.MODES)],
+        boundary_call="ignored" if ignore_call else "adversarial",
+        case=load_case(case, seed=seed),
+    )
+    given = {name: value for name, value in how.items() if value is not None}
+    with ProgressTable() as progress:
+        result = solve(planned, seed=seed, certify=not no_certify, progress=progress, **given)
+    files = _keep(result, *output_paths(output, Path(case).stem), no_plot=no_plot)
+    _tell(result, files, as_json=as_json)
+    if not result.status.solved:
+        raise typer.Exit(NOT_SOLVED)
+
+
+def make_ambiguity(
+    kind: str, radius: str | None, norm: str | None, support: str | None
+) -> AmbiguitySet:
+    """Make the ambiguity set the options ask for; samples come from the case.
+
+    Raises
+    ------
+    InputError
+        If there is no such set or an option does not belong to it.
+    """
+    from ambigrid.ambiguity import Box, Empirical, Nominal, Wasserstein
+    from ambigrid.studies.ev_flexibility import DEFAULT_RADIUS
+
+    sets: dict[str, Callable[[], AmbiguitySet]]
+    sets = {"box": Box, "empirical": Empirical, "nominal": Nominal}
+    if choose("--ambiguity", kind, opt.AMBIGUITY) != "wasserstein":
+        _refuse({"--radius": radius, "--norm": norm, "--support": support}, "wasserstein", kind)
+        return sets[kind]()
+    choose("--norm", norm or "inf", opt.NORMS)
+    choose("--support", support or "samples", opt.SUPPORTS)
+    return Wasserstein(
+        radius=DEFAULT_RADIUS if radius is None else parse_radius(radius),
+        norm=1 if norm == "1" else "inf",
+        support="box" if support == "box" else "samples",
+    )
+
+
+def make_method(
+    name: str, penalty: float | None, adaptive: bool, relaxation: float | None
+) -> Method:
+    """Make the method the options ask for.
+
+    Raises
+    ------
+    InputError
+        If there is no such method or an option does not belong to it.
+    """
+    from ambigrid.coordination import ADMM, Centralized, CutSharing
+
+    if choose("--method", name, opt.METHODS) != "admm":
+        own = {"--penalty": penalty, "--adaptive": adaptive or None, "--relaxation": relaxation}
+        _refuse(own, "admm", name)
+        return CutSharing() if name == "cut-sharing" else Centralized()
+    given = {"penalty": positive("--penalty", penalty), "relaxation": relaxation}
+    return ADMM(adaptive=adaptive, **{key: v for key, v in given.items() if v is not None})
+
+
+def _refuse(options: Mapping[str, object], owner: str, chosen: str) -> None:
+    for option, value in options.items():
+        if value is not None:
+            raise InputError(
+                f"this option belongs to {owner}",
+                where=option,
+                got=f"{value!r} with {chosen}",
+                fix=f"leave it out, or choose {owner}",
+            )
+
+
+def _keep(result: Result, target: Path, picture: Path, *, no_plot: bool) -> dict[str, str]:
+    """Save the result first, then its picture, so that nothing a picture needs can lose a run."""
+    from ambigrid.plotting import save_figure
+
+    files = {"result": str(result.save(target))}
+    if not no_plot:
+        files["picture"] = str(save_figure(result.plot.overview(), picture))
+    return files
+
+
+def _tell(result: Result, files: dict[str, str], *, as_json: bool) -> None:
+    if as_json:
+        print_json(result.summary() | {"files": files})
+        return
+    print(result.report(), end="")
+    say("\nsaved " + " and ".join(files.values()))
