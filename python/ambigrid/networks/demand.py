@@ -36,7 +36,7 @@ def shedding(
     """Shed power, fed back into its bus with the load's power factor."""
     most = most_shed(data, load)
     bus = most["bus"]
-    ratio = None if reactive is None else _reactive_ratio(load, reactive).sel(bus=bus)
+    ratio = None if reactive is None else reactive_ratio(load, reactive).sel(bus=bus)
     device_bus = xr.DataArray(bus.to_numpy(), {"bus": bus}, ("bus",))
     return Injection(model.variables["shedding"], device_bus, 0 * most, most, ratio)
 
@@ -47,7 +47,8 @@ def most_shed(data: xr.Dataset, load: xr.DataArray) -> xr.DataArray:
     return most[(most > 0).any("time").to_numpy()]
 
 
-def _reactive_ratio(load: xr.DataArray, reactive: xr.DataArray) -> xr.DataArray:
+def reactive_ratio(load: xr.DataArray, reactive: xr.DataArray) -> xr.DataArray:
+    """MVAr that come with each MW of load; zero where there is no load."""
     loaded = load > 0
     return (reactive / load.where(loaded, 1.0)).where(loaded, 0.0)
 

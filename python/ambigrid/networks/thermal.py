@@ -41,11 +41,13 @@ def add_ramps(
     step = float(data.attrs["step_hours"])
     lowest, highest = power_range(data)
     change = power.diff("time")
-    for direction, sign in (("up", 1.0), ("down", -1.0)):
-        most = data[f"ramp_{direction}"] * step + 0 * lowest
-        slow = (most < highest - lowest) & (data["time"] > data["time"][0])
-        if slow.any():
-            model.add_constraints(sign * change <= most, name=f"{name}_{direction}", mask=slow)
+    most_up, most_down = ((data[ramp] + 0 * lowest) * step for ramp in ("ramp_up", "ramp_down"))
+    later = data["time"] > data["time"][0]
+    slow_up, slow_down = ((most < highest - lowest) & later for most in (most_up, most_down))
+    if slow_up.any():
+        model.add_constraints(change <= most_up, name=f"{name}_up", mask=slow_up)
+    if slow_down.any():
+        model.add_constraints(change >= -most_down, name=f"{name}_down", mask=slow_down)
 
 
 def add_reserves(model: linopy.Model, data: xr.Dataset) -> None:

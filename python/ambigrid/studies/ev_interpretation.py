@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import xarray as xr
 
-from ambigrid.networks import dc_network, lindistflow
+from ambigrid.networks import dc_network, demand, lindistflow
 from ambigrid.networks.nodal_power import SOURCE, at_bus
 from ambigrid.networks.objective import Prices, cost
 from ambigrid.studies.ev_models import (
@@ -104,6 +104,33 @@ def scheduled_feeder(data: xr.Dataset) -> xr.Dataset:
         data["ev_baseline"], data["station_bus"], load
     )
     return lindistflow.evaluate(data, fed - load, -data["load_reactive"])
+
+
+def feeder_injections(data: xr.Dataset, recourse: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
+    """Power fed into a feeder's buses by a recourse.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        The feeder's group.
+    recourse : xarray.Dataset
+        Recourse variables, each with dims (device, time, …).
+
+    Returns
+    -------
+    tuple of xarray.DataArray
+        Active and reactive power, dims (bus, time, …), MW and MVAr.
+    """
+    load, reactive = (data[n].transpose("bus", "time") for n in ("load_active", "load_reactive"))
+    charging = data["ev_baseline"]
+    if "adjustment_up" in recourse:
+        charging = charging + recourse["adjustment_down"] - recourse["adjustment_up"]
+    shed = recourse["shedding"].reindex(bus=load["bus"], fill_value=0.0)
+    fed = at_bus(recourse["used_renewable"], data["renewable_bus"], load) - at_bus(
+        charging, data["station_bus"], load
+    )
+    active = fed - load + shed
+    return active, shed * demand.reactive_ratio(load, reactive) - reactive
 
 
 def line_loading(flow: xr.DataArray, limit: xr.DataArray) -> dict[str, xr.DataArray]:
