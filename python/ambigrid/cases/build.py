@@ -183,9 +183,8 @@ def feeder_part(
     coords.update(network_coords, **{name: sessions[name] for name in ("session",)})
     coords["station"] = np.array([f"E{bus}" for bus in feeder.stations], dtype=object)
     values = {**network, **wind, **stations, **dict(prices)}
-    dataset = group(
-        "distribution", values, coords, root_bus="1", base_kv=FEEDER_VOLTAGE_KV, name=feeder.name
-    )
+    attrs = {"root_bus": "1", "base_kv": FEEDER_VOLTAGE_KV, "base_mva": BASE_MVA}
+    dataset = group("distribution", values, coords, **attrs)
     return dataset.merge(sessions, combine_attrs="override")
 
 
@@ -246,7 +245,7 @@ def _station_part(
 def _guaranteed(asked: xr.Dataset) -> xr.Dataset:
     """Sessions whose need is the guaranteed energy; what was asked for stands beside it."""
     energy = asked["session_energy"]
-    need = np.maximum(energy - DEPARTURE_BAND, 0.0).assign_attrs(energy.attrs)
+    need = (energy - DEPARTURE_BAND).clip(min=0.0).assign_attrs(energy.attrs)
     request = energy.assign_attrs(units="MWh", long_name="energy asked for by departure")
     return asked.assign(session_energy=need, session_request=request)
 
