@@ -42,9 +42,9 @@ FEEDERS = (
     Feeder(
         name="distribution_1",
         parks=(
-            WindPark("W17", "17", 0.50, "WP4"),
-            WindPark("W24", "24", 1.60, "WP8"),
-            WindPark("W32", "32", 1.04, "WP11"),
+            WindPark("W17", "17", 0.44, "WP4"),
+            WindPark("W24", "24", 1.80, "WP8"),
+            WindPark("W32", "32", 0.90, "WP11"),
         ),
         stations=STATIONS,
         load_level=0.65,
@@ -55,9 +55,9 @@ FEEDERS = (
     Feeder(
         name="distribution_2",
         parks=(
-            WindPark("W17", "17", 0.50, "WP10"),
-            WindPark("W24", "24", 1.60, "WP6"),
-            WindPark("W32", "32", 1.04, "WP3"),
+            WindPark("W17", "17", 0.44, "WP10"),
+            WindPark("W24", "24", 1.80, "WP6"),
+            WindPark("W32", "32", 0.90, "WP3"),
         ),
         stations=STATIONS,
         load_level=0.60,
