@@ -84,7 +84,8 @@ def _headline(result: Result) -> RenderableType:
     if isfinite(result.objective):
         facts.add_row("cost", _cost_line(result))
     facts.add_row("method", _method_line(result))
-    facts.add_row("time", _time_line(result))
+    if spent := _time_line(result):
+        facts.add_row("time", spent)
     return facts
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -25,7 +26,7 @@ from ambigrid.results import Result
 
 if TYPE_CHECKING:
     from ambigrid.ambiguity import AmbiguitySet
-    from ambigrid.coordination import Method
+    from ambigrid.coordination.method import Method
 
 
 def run(
@@ -62,11 +63,16 @@ def run(
 
     choose("--study", study, STUDIES)
     how = {
-        "method": make_method(method, penalty, adaptive, relaxation),
+        "method": make_method(
+            method,
+            penalty=positive("--penalty", penalty),
+            adaptive=adaptive or None,
+            relaxation=positive("--relaxation", relaxation),
+            iterations=positive("--iterations", iterations),
+        ),
         "engine": choose("--engine", engine, opt.ENGINES),
         "gap": positive("--gap", gap),
         "time_limit": positive("--time-limit", time_limit),
-        "iterations": positive("--iterations", iterations),
         "threads": positive("--threads", threads),
         "checkpoint": checkpoint,
         "resume": resume,
@@ -113,10 +119,15 @@ def make_ambiguity(
     )
 
 
-def make_method(
-    name: str, penalty: float | None, adaptive: bool, relaxation: float | None
-) -> Method:
-    """Make the method the options ask for.
+def make_method(name: str, **options: float | None) -> Method:
+    """Make the method with those of its options that were given.
+
+    Parameters
+    ----------
+    name : str
+        Name of the method on the command line.
+    **options : float, optional
+        Fields of its class; None leaves a field at its default.
 
     Raises
     ------
@@ -125,12 +136,14 @@ def make_method(
     """
     from ambigrid.coordination import ADMM, Centralized, CutSharing
 
-    if choose("--method", name, opt.METHODS) != "admm":
-        own = {"--penalty": penalty, "--adaptive": adaptive or None, "--relaxation": relaxation}
-        _refuse(own, "admm", name)
-        return CutSharing() if name == "cut-sharing" else Centralized()
-    given = {"penalty": positive("--penalty", penalty), "relaxation": relaxation}
-    return ADMM(adaptive=adaptive, **{key: v for key, v in given.items() if v is not None})
+    methods: dict[str, type[Any]]
+    methods = {"admm": ADMM, "cut-sharing": CutSharing, "centralized": Centralized}
+    method = methods[choose("--method", name, opt.METHODS)]
+    known = {field.name for field in fields(method)}
+    foreign = {f"--{key}": value for key, value in options.items() if key not in known}
+    _refuse(foreign, "another method", name)
+    made: Method = method(**{key: v for key, v in options.items() if v is not None})
+    return made
 
 
 def _refuse(options: Mapping[str, object], owner: str, chosen: str) -> None:
