@@ -8,6 +8,7 @@ from __future__ import annotations
 import linopy
 import xarray as xr
 
+from ambigrid.networks.arrays import over
 from ambigrid.networks.nodal_power import Injection, NodalPower
 from ambigrid.networks.objective import Prices
 
@@ -26,7 +27,7 @@ def add_reserve_requests(model: linopy.Model, data: xr.Dataset) -> None:
 
 def largest_request(data: xr.Dataset) -> xr.DataArray:
     """Return what the boundary branches allow; dims (distribution, time), MW."""
-    return data["boundary_limit"].expand_dims(time=data["time"]).transpose("distribution", "time")
+    return over(data["boundary_limit"], data, "distribution", "time")
 
 
 def fix_reserve_at_zero(model: linopy.Model) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import linopy
 import xarray as xr
 
-from ambigrid.networks.nodal_power import Injection, larger
+from ambigrid.networks.arrays import larger, over
+from ambigrid.networks.nodal_power import Injection
 from ambigrid.networks.objective import Prices
 
 
@@ -43,7 +44,7 @@ def shedding(
 
 def most_shed(data: xr.Dataset, load: xr.DataArray) -> xr.DataArray:
     """Greatest shedding, dims (bus, time), MW, of the buses that have a load."""
-    most = float(data["shedding_share"]) * larger(load.transpose("bus", "time"), 0.0)
+    most = float(data["shedding_share"]) * larger(over(load, load, "bus", "time"), 0.0)
     return most[(most > 0).any("time").to_numpy()]
 
 

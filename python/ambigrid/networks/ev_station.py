@@ -10,7 +10,8 @@ from __future__ import annotations
 import linopy
 import xarray as xr
 
-from ambigrid.networks.nodal_power import Injection, larger
+from ambigrid.networks.arrays import larger, over
+from ambigrid.networks.nodal_power import Injection
 from ambigrid.networks.objective import Prices
 
 
@@ -34,7 +35,7 @@ def declared_regulation(data: xr.Dataset, direction: str) -> xr.DataArray:
         if direction == "up"
         else data["ev_power_max"] - data["ev_baseline"]
     )
-    return larger(room, 0.0).transpose("station", "time")
+    return over(larger(room, 0.0), data, "station", "time")
 
 
 def add_adjustment(model: linopy.Model, data: xr.Dataset) -> None:
@@ -44,7 +45,7 @@ def add_adjustment(model: linopy.Model, data: xr.Dataset) -> None:
     `energy_content`, which adds the station's power up over time.
     """
     step = float(data.attrs["step_hours"])
-    baseline = data["ev_baseline"].transpose("station", "time")
+    baseline = over(data["ev_baseline"], data, "station", "time")
     for direction in ("up", "down"):
         name = f"adjustment_{direction}"
         adjusted = model.add_variables(lower=0.0, coords=baseline.coords, name=name)
@@ -62,9 +63,9 @@ def energy_range(data: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     """Energy envelope, dims (station, time), MWh, widened to hold the baseline's rounding."""
     step = float(data.attrs["step_hours"])
     content = (data["ev_baseline"] * step).cumsum("time")
-    lowest = -larger(-data["ev_energy_min"], -content).transpose("station", "time")
-    highest = larger(data["ev_energy_max"], content).transpose("station", "time")
-    return lowest, highest
+    lowest = -larger(-data["ev_energy_min"], -content)
+    highest = larger(data["ev_energy_max"], content)
+    return over(lowest, data, "station", "time"), over(highest, data, "station", "time")
 
 
 def charging(model: linopy.Model, data: xr.Dataset) -> Injection:

@@ -20,8 +20,9 @@ import scipy.sparse.linalg as spla
 import xarray as xr
 
 from ambigrid.errors import InputError
+from ambigrid.networks.arrays import larger
 from ambigrid.networks.limits import add_limits
-from ambigrid.networks.nodal_power import SOURCE, NodalPower, Sensitivity, larger
+from ambigrid.networks.nodal_power import SOURCE, NodalPower, Sensitivity
 from ambigrid.networks.objective import Prices
 
 POLYGON_SIDES = 12  # the inscribed polygon keeps at least cos(π/12) = 96.6 % of the rating

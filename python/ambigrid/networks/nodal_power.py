@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import linopy
-import numpy as np
 import xarray as xr
+
+from ambigrid.networks.arrays import larger
 
 SOURCE = "source_bus"  # the dimension of a sensitivity that is summed away
 DEVICE = "device"  # what every device dimension is called while it is summed away
@@ -151,12 +152,6 @@ class NodalPower:
         return total_of([device.total() for device in self.devices])
 
 
-def larger(first: xr.DataArray, second: xr.DataArray | float) -> xr.DataArray:
-    """Elementwise maximum."""
-    maximum: xr.DataArray = xr.apply_ufunc(np.maximum, first, second)
-    return maximum
-
-
 def total_of(parts: list[linopy.LinearExpression]) -> linopy.LinearExpression:
     """Sum of expressions with the same dims."""
     return linopy.merge(parts, cls=linopy.LinearExpression)
@@ -164,24 +159,3 @@ def total_of(parts: list[linopy.LinearExpression]) -> linopy.LinearExpression:
 
 def _expression(power: linopy.Variable | linopy.LinearExpression) -> linopy.LinearExpression:
     return power.to_linexpr() if isinstance(power, linopy.Variable) else power
-
-
-def at_bus(power: xr.DataArray, bus: xr.DataArray, like: xr.DataArray) -> xr.DataArray:
-    """Add up the power of devices at every bus.
-
-    Parameters
-    ----------
-    power : xarray.DataArray
-        Dims (device, …), MW.
-    bus : xarray.DataArray of str
-        Dims (device): the bus of every device.
-    like : xarray.DataArray
-        Any array with the coordinate `bus` of the network.
-
-    Returns
-    -------
-    xarray.DataArray
-        Dims (bus, …), MW; zero where there is no device.
-    """
-    here = bus.reset_coords(drop=True) == like["bus"]
-    return power.where(here, 0.0).sum(str(bus.dims[0])).transpose("bus", ...)

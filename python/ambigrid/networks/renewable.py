@@ -5,13 +5,14 @@ from __future__ import annotations
 import linopy
 import xarray as xr
 
-from ambigrid.networks.nodal_power import Injection, larger
+from ambigrid.networks.arrays import larger, over
+from ambigrid.networks.nodal_power import Injection
 from ambigrid.networks.objective import Prices
 
 
 def add_schedule(model: linopy.Model, data: xr.Dataset) -> None:
     """Add `scheduled_renewable` (unit, time), MW, between zero and the forecast."""
-    forecast = data["renewable_forecast"].transpose("unit", "time")
+    forecast = over(data["renewable_forecast"], data, "unit", "time")
     model.add_variables(lower=0 * forecast, upper=forecast, name="scheduled_renewable")
 
 
@@ -20,7 +21,7 @@ def add_use(model: linopy.Model, data: xr.Dataset) -> None:
 
     All have dims (unit, time). Row `renewable_available`: used + curtailed = available.
     """
-    coords = data["renewable_forecast"].transpose("unit", "time").coords
+    coords = over(data["renewable_forecast"], data, "unit", "time").coords
     available = model.add_variables(coords=coords, name="renewable")
     used = model.add_variables(lower=0.0, coords=coords, name="used_renewable")
     curtailed = model.add_variables(lower=0.0, coords=coords, name="curtailment")
@@ -29,7 +30,7 @@ def add_use(model: linopy.Model, data: xr.Dataset) -> None:
 
 def schedule(model: linopy.Model, data: xr.Dataset) -> Injection:
     """Scheduled renewable power."""
-    forecast = data["renewable_forecast"].transpose("unit", "time")
+    forecast = over(data["renewable_forecast"], data, "unit", "time")
     power = model.variables["scheduled_renewable"]
     return Injection(power, data["renewable_bus"], 0 * forecast, forecast)
 
@@ -46,9 +47,8 @@ def most_available(data: xr.Dataset) -> xr.DataArray:
 
     It is the installed capacity, or a larger sample where the data hold one.
     """
-    capacity = data["renewable_capacity"] + 0 * data["renewable_forecast"]
-    highest = larger(capacity, data["renewable_samples"].max("scenario"))
-    return highest.transpose("unit", "time")
+    highest = larger(data["renewable_capacity"], data["renewable_samples"].max("scenario"))
+    return over(highest, data, "unit", "time")
 
 
 def prices(data: xr.Dataset) -> Prices:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import linopy
 import xarray as xr
 
+from ambigrid.networks.arrays import over
 from ambigrid.networks.nodal_power import Injection
 from ambigrid.networks.objective import Prices
 
@@ -25,7 +26,7 @@ def add_schedule(model: linopy.Model, data: xr.Dataset) -> None:
     """
     lowest, highest = power_range(data)
     power = model.add_variables(lower=lowest, upper=highest, name="power")
-    width = data["segment_power"].expand_dims(time=data["time"]).transpose(..., "time")
+    width = over(data["segment_power"], data, "generator", "segment", "time")
     segments = model.add_variables(lower=0 * width, upper=width, name="segment_power")
     model.add_constraints(power - segments.sum("segment") == lowest, name="power_segments")
     add_ramps(model, data, 1 * power, "ramp")
@@ -41,7 +42,9 @@ def add_ramps(
     step = float(data.attrs["step_hours"])
     lowest, highest = power_range(data)
     change = power.diff("time")
-    most_up, most_down = ((data[ramp] + 0 * lowest) * step for ramp in ("ramp_up", "ramp_down"))
+    most_up, most_down = (
+        over(step * data[ramp], data, "generator", "time") for ramp in ("ramp_up", "ramp_down")
+    )
     later = data["time"] > data["time"][0]
     slow_up, slow_down = ((most < highest - lowest) & later for most in (most_up, most_down))
     if slow_up.any():
@@ -53,7 +56,7 @@ def add_ramps(
 def add_reserves(model: linopy.Model, data: xr.Dataset) -> None:
     """Add `reserve_up` and `reserve_down` (generator, time), MW, with head and foot room rows."""
     lowest, highest = power_range(data)
-    most = data["reserve_max"] + 0 * lowest
+    most = over(data["reserve_max"], data, "generator", "time")
     power = model.variables["power"]
     up = model.add_variables(lower=0 * most, upper=most, name="reserve_up")
     down = model.add_variables(lower=0 * most, upper=most, name="reserve_down")
@@ -93,8 +96,7 @@ def _redispatched(model: linopy.Model) -> linopy.LinearExpression:
 def power_range(data: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     """Least and greatest power of the units, dims (generator, time), MW."""
     lowest, highest = (
-        data[name].expand_dims(time=data["time"]).transpose("generator", "time")
-        for name in ("power_min", "power_max")
+        over(data[name], data, "generator", "time") for name in ("power_min", "power_max")
     )
     return lowest, highest
 

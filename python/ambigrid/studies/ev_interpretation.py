@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import xarray as xr
 
 from ambigrid.networks import dc_network, demand, lindistflow
-from ambigrid.networks.nodal_power import SOURCE, at_bus
+from ambigrid.networks.arrays import at_bus
+from ambigrid.networks.nodal_power import SOURCE
 from ambigrid.networks.objective import Prices, cost
 from ambigrid.studies.ev_models import (
     boundary_baseline,

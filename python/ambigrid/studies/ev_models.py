@@ -20,7 +20,8 @@ from ambigrid.networks import (
     renewable,
     thermal,
 )
-from ambigrid.networks.nodal_power import NodalPower, at_bus
+from ambigrid.networks.arrays import at_bus, over
+from ambigrid.networks.nodal_power import NodalPower
 from ambigrid.networks.objective import Prices, minimise
 from ambigrid.program import TwoStageProgram
 
@@ -81,7 +82,7 @@ def transmission_model(data: xr.Dataset, baseline: xr.DataArray, mode: Mode) -> 
         First stage `TRANSMISSION_FIRST_STAGE`, uncertain `renewable`, all else recourse.
     """
     model = linopy.Model()
-    consumed = data["load"].transpose("bus", "time")
+    consumed = over(data["load"], data, "bus", "time")
     fixed = -consumed - at_bus(baseline, data["boundary_bus"], consumed)
 
     # day ahead
@@ -149,7 +150,9 @@ def distribution_model(
         `boundary_call` where there can be one, all else recourse.
     """
     model = linopy.Model()
-    load, reactive = (data[n].transpose("bus", "time") for n in ("load_active", "load_reactive"))
+    load, reactive = (
+        over(data[name], data, "bus", "time") for name in ("load_active", "load_reactive")
+    )
     charged = at_bus(data["ev_baseline"], data["station_bus"], load)
 
     # day ahead
