@@ -10,12 +10,21 @@ from pathlib import Path
 
 import xarray as xr
 
+from ambigrid.cases.folder import read_folder
 from ambigrid.cases.netcdf import case_hash, read_case, write_case
 from ambigrid.cases.t30d2 import build_t30d2
+from ambigrid.cases.template import write_template
 from ambigrid.cases.validation import validate_case
 from ambigrid.errors import InputError
 
-__all__ = ["case_hash", "list_cases", "load_case", "save_case", "validate_case"]
+__all__ = [
+    "case_hash",
+    "list_cases",
+    "load_case",
+    "save_case",
+    "validate_case",
+    "write_template",
+]
 
 BUILT_IN: dict[str, Callable[..., xr.DataTree]] = {"t30d2": build_t30d2}
 
@@ -60,7 +69,8 @@ def load_case(
             fix=f"leave them out, or name one of {', '.join(BUILT_IN)}",
         )
     else:
-        tree = read_case(Path(name_or_path))
+        path = Path(name_or_path)
+        tree = read_folder(path) if path.is_dir() else read_case(path)
     validate_case(tree, source=name)
     return tree
 

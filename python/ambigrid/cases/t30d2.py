@@ -102,7 +102,51 @@ FEEDER_PRICES: dict[str, Any] = {
     "boundary_violation_cost": 1500.0,
     **PRICES,
 }
-ASSUMPTIONS = ("Scheduled day: 2016-03-03 of SimBench.",)
+ASSUMPTIONS = (
+    # the day, its forecast and its scenarios
+    "Day: 2016-03-03; the wind forecast is its measured profile smoothed over 5 h, so that wind "
+    "energy is about 45 % of load energy; forecast and loads are the same for every data seed.",
+    "Loads: means of the weekdays within two weeks of the day, SimBench profiles dealt out to the "
+    "buses in turn; the 30-bus loads peak at 1.05 times, the feeders at 0.65 and 0.60 times the "
+    "sum of the published peaks; published power factors.",
+    "The load of buses 15 and 23 is replaced by the feeders.",
+    "Forecast errors: SimBench has no forecasts; see ambigrid.cases.forecast_errors. Synoptic error "
+    "0.14 of capacity at half load, memory 0.8 per hour, correlation 0.3 between units; the "
+    "resulting standard deviation is 10-13 % of capacity (single farms, day ahead: 10-20 %).",
+    "Scenarios: forecast plus the standardised errors of other days of 2016, clipped to "
+    "[0, capacity]; even days of the year are clustered to 20 medoids weighted by cluster share, "
+    "odd days are held out; renewable_forecast is the model's forecast, not the scenarios' mean.",
+    "Wind: 40, 46, 36 MW at buses 7, 11, 14; 0.44, 1.80, 0.90 MW at buses 17, 24, 32 of each "
+    "feeder, read as 3.14 MW per feeder; unity power factor.",
+    # transmission
+    "Thermal units: 80, 65, 45 MW at buses 1, 2, 27, all committed, least power about a fifth; "
+    "fuel costs of 14-33 $/MWh in three segments (coal and gas: 15-60).",
+    "Ramps: a fifth to a quarter of the largest power per hour (steam units: 0.2-1 per hour); "
+    "reserve: what 12 minutes of ramp give, 8 MW in all, at 12-15 $/MW and h (markets: 5-30), so "
+    "that flexibility is scarce as in the source document.",
+    "Line ratings: as published with the 30-bus system, DC power flow.",
+    # feeders
+    "Feeders: root voltage 1.025 p.u., constant; at the published load and 1.0 p.u. the voltage "
+    "would fall to 0.913. Load levels and wind siting are chosen so that LinDistFlow voltages at "
+    "forecast stay within 0.955-1.04 p.u., up to 0.70 wind penetration within 0.95-1.05.",
+    "Feeder ratings (none are published): 6 MVA up to bus 6, 3 MVA beyond, 2.5 MVA on branches.",
+    # stations
+    "Stations: 140 and 130 sessions per station and day in the two feeders, half of them overnight; "
+    "chargers of 6.656 kW that can discharge; batteries of 60 kWh, 90 % full at departure when "
+    "what was asked for is delivered. No losses.",
+    "Baseline: delivers what was asked for, charges only, at least cost under a tariff of 60, 110, "
+    "160 $/MWh.",
+    "Regulation: a car may leave with up to 10 kWh less than asked for, never emptier than it came, "
+    "and with a fuller battery; session_energy is this guaranteed need, session_request what was "
+    "asked for.",
+    "EV reserve 4 (up) and 3 (down) $/MW and h, regulation energy 10 $/MWh (shifted charging "
+    "costs little, battery wear 20-60), called boundary reserve 5 $/MWh to the transmission "
+    "operator.",
+    "Boundary reserve: at most 5 MW per feeder and direction, the rating of its transformer.",
+    # penalties
+    "Curtailment 250, shedding 1000 (values of lost load: 1,000-10,000), boundary violation 1500, "
+    "network slack 4000 $/MWh; at most 30 % of each load can be shed.",
+)
 SOURCES = (
     "30-bus network: pandapower case30 after Alsac and Stott 1974.",
     "33-bus feeder: pandapower case33bw after Baran and Wu 1989.",
