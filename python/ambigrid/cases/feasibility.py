@@ -74,15 +74,11 @@ def check_schedule(groups: dict[str, xr.Dataset], step_hours: float, source: str
     demand = _demand(data, groups)
     _check_capacity(data, demand, place)
     shortage, surplus, overload = _least_violation(data, demand, step_hours)
-    offender(
-        shortage > _LEAST_EXCESS, shortage, place, "the load at forecast is out of the ramps' reach"
-    ).raise_if_any("raise ramp_up, or add capacity")
-    offender(
-        surplus > _LEAST_EXCESS,
-        surplus,
-        place,
-        "the units cannot come down to the load at forecast",
-    ).raise_if_any("lower power_min, or raise ramp_down")
+    for excess, word in ((shortage, "power is missing"), (surplus, "there is too much power")):
+        what = f"no schedule within power limits and ramps meets the load at forecast, {word}"
+        offender(excess > _LEAST_EXCESS, excess, place, what).raise_if_any(
+            "change the load, power_min, power_max or the ramps"
+        )
     offender(
         overload > _LEAST_EXCESS,
         overload,

@@ -28,7 +28,7 @@ import pandas as pd
 import xarray as xr
 
 from ambigrid.cases.envelopes import baseline_charging, station_envelopes, step_length
-from ambigrid.cases.schema import KINDS, SCHEMA_VERSION, SESSION, Variable, group
+from ambigrid.cases.schema import KINDS, LABEL_COORDINATES, SCHEMA_VERSION, SESSION, Variable, group
 from ambigrid.errors import InputError
 
 #: File of the variables that have one dimension only.
@@ -208,10 +208,12 @@ class _Reader:
     def _put(
         self, name: str, dims: tuple[str, ...], labels: Iterable[pd.Index], cells: Any, file: Path
     ) -> None:
-        """Keep values in the order of the labels that were read first."""
+        """Keep values in the order of the labels that were read first; numbers and times rise."""
         values = np.asarray(cells)
         for axis, (dim, found) in enumerate(zip(dims, labels, strict=True)):
-            known = self.coords.setdefault(dim, found)
+            known = self.coords.setdefault(
+                dim, found if dim in LABEL_COORDINATES else found.sort_values()
+            )
             position = found.get_indexer(known) if found.is_unique else np.array([-1])
             if len(found) != len(known) or (position < 0).any():
                 raise InputError(

@@ -41,7 +41,7 @@ def medoids(
     chosen = _spread_seeds(distance, count, rng)
     for _ in range(rounds):
         nearest = distance[:, chosen].argmin(axis=1)
-        moved = np.array([_centre(distance, np.flatnonzero(nearest == k)) for k in range(count)])
+        moved = np.array([_centre(distance, nearest == k, chosen[k]) for k in range(count)])
         if np.array_equal(moved, chosen):
             break
         chosen = moved
@@ -54,10 +54,16 @@ def _spread_seeds(distance: Array, count: int, rng: np.random.Generator) -> NDAr
     chosen = [int(rng.integers(len(distance)))]
     while len(chosen) < count:
         gap = distance[:, chosen].min(axis=1) ** 2
+        if gap.sum() == 0.0:  # only copies are left
+            gap[np.setdiff1d(np.arange(len(gap)), chosen)] = 1.0
         chosen.append(int(rng.choice(len(distance), p=gap / gap.sum())))
     return np.array(chosen)
 
 
-def _centre(distance: Array, members: NDArray[np.intp]) -> int:
+def _centre(distance: Array, cluster: NDArray[np.bool_], current: int) -> int:
+    """Position of the medoid of a cluster; the current one if the cluster is empty."""
+    members = np.flatnonzero(cluster)
+    if not members.size:
+        return current
     within = distance[np.ix_(members, members)].sum(axis=1)
     return int(members[within.argmin()])

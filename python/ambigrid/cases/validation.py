@@ -160,7 +160,7 @@ def _check_coordinates(data: xr.Dataset, place: Place, step_hours: float) -> Non
             raise InputError(
                 "labels must be strings" if wrong else "a label stands twice",
                 where=place(name),
-                got=repr((wrong or twice)[0]),
+                got=f"{(wrong or twice)[0]}",
             )
     _check_time(data["time"], place, step_hours)
 
