@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 
 FEEDER_VOLTAGE_KV = 12.66
 BASE_MVA = 100.0
-DEPARTURE_BAND = 0.010  # MWh: how much less than asked for a car may leave with
+DEPARTURE_BAND = 0.012  # MWh: how much less than asked for a car may leave with
 
 
 @dataclass(frozen=True)

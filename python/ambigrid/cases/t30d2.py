@@ -50,7 +50,7 @@ FEEDERS = (
         load_level=0.65,
         load_profiles=("lv_semiurb4", "mv_semiurb", "lv_urban6"),
         root_voltage=1.025,
-        mean_sessions=140.0,
+        mean_sessions=160.0,
     ),
     Feeder(
         name="distribution_2",
@@ -63,7 +63,7 @@ FEEDERS = (
         load_level=0.60,
         load_profiles=("mv_comm", "lv_semiurb4", "mv_urban"),
         root_voltage=1.025,
-        mean_sessions=130.0,
+        mean_sessions=150.0,
     ),
 )
 
@@ -84,7 +84,7 @@ THERMAL: dict[str, Any] = {
     "deployment_cost_down": [3.0, 4.0, 5.0],
 }
 PRICES: dict[str, Any] = {
-    "curtailment_cost": 250.0,
+    "curtailment_cost": 200.0,
     "shedding_cost": 1000.0,
     "network_slack_cost": 4000.0,
     "shedding_share": 0.3,
@@ -133,12 +133,12 @@ ASSUMPTIONS = (
     "forecast stay within 0.955-1.04 p.u., up to 0.70 wind penetration within 0.95-1.05.",
     "Feeder ratings (none are published): 6 MVA up to bus 6, 3 MVA beyond, 2.5 MVA on branches.",
     # stations
-    "Stations: 140 and 130 sessions per station and day in the two feeders, half of them "
+    "Stations: 160 and 150 sessions per station and day in the two feeders, half of them "
     "overnight; chargers of 6.656 kW that can discharge; batteries of 60 kWh, 90 % full at "
     "departure when what was asked for is delivered. No losses.",
     "Baseline: delivers what was asked for, charges only, at least cost under a tariff of 60, 110, "
     "160 $/MWh.",
-    "Regulation: a car may leave with up to 10 kWh less than asked for, never emptier than it "
+    "Regulation: a car may leave with up to 12 kWh less than asked for, never emptier than it "
     "came, and with a fuller battery; session_energy is this guaranteed need, session_request what "
     "was asked for.",
     "EV reserve 4 (up) and 3 (down) $/MW and h, regulation energy 10 $/MWh (shifted charging "
@@ -146,7 +146,7 @@ ASSUMPTIONS = (
     "operator.",
     "Boundary reserve: at most 5 MW per feeder and direction, the rating of its transformer.",
     # penalties
-    "Curtailment 250, shedding 1000 (values of lost load: 1,000-10,000), boundary violation 1500, "
+    "Curtailment 200, shedding 1000 (values of lost load: 1,000-10,000), boundary violation 1500, "
     "network slack 4000 $/MWh; at most 30 % of each load can be shed.",
 )
 SOURCES = (
