@@ -19,7 +19,10 @@ _STATUS = {
 
 
 def solve_quadratic(
-    program: LinearProgram, hessian: sp.csr_array, time_limit: float = np.inf
+    program: LinearProgram,
+    hessian: sp.csr_array,
+    time_limit: float = np.inf,
+    near: Vector | None = None,
 ) -> Solution:
     """Minimise ½ z'hessian z + cost'z over the constraints of `program`.
 
@@ -30,6 +33,8 @@ def solve_quadratic(
         Positive semidefinite.
     time_limit : float
         Seconds.
+    near : array (columns,), optional
+        The program is solved in z - near, so that a minimum far from 0 costs no digits.
 
     Returns
     -------
@@ -37,20 +42,37 @@ def solve_quadratic(
         `AlmostSolved` counts as an error, never as optimal.
     """
     matrix, rhs, cones, sides = _cone_form(program)
+    near = np.zeros(len(program.cost)) if near is None else near
+    rhs, cost = rhs - matrix @ near, program.cost + hessian @ near
+    upper_triangle = sp.csc_matrix(sp.triu(hessian))
+    for equilibrate in (False, True):
+        settings = _settings(time_limit, equilibrate)
+        solver = clarabel.DefaultSolver(upper_triangle, cost, matrix, rhs, cones, settings)
+        raw = solver.solve()
+        status = _STATUS.get(str(raw.status), SolveStatus.ERROR)
+        if status is not SolveStatus.ERROR:
+            break
+    shift = float(program.cost @ near + 0.5 * near @ (hessian @ near))
+    row_duals, reduced = _split_duals(np.array(raw.z), sides, program)
+    return Solution(
+        status,
+        float(raw.obj_val) + shift,
+        float(raw.obj_val_dual) + shift,
+        np.array(raw.x) + near,
+        row_duals,
+        reduced,
+    )
+
+
+def _settings(time_limit: float, equilibrate: bool) -> clarabel.DefaultSettings:
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.max_threads = 1
     settings.direct_solve_method = "qdldl"
+    settings.equilibrate_enable = equilibrate
     if np.isfinite(time_limit):
         settings.time_limit = max(time_limit, 1e-3)
-    upper_triangle = sp.csc_matrix(sp.triu(hessian))
-    solver = clarabel.DefaultSolver(upper_triangle, program.cost, matrix, rhs, cones, settings)
-    raw = solver.solve()
-    status = _STATUS.get(str(raw.status), SolveStatus.ERROR)
-    row_duals, reduced = _split_duals(np.array(raw.z), sides, program)
-    return Solution(
-        status, float(raw.obj_val), float(raw.obj_val_dual), np.array(raw.x), row_duals, reduced
-    )
+    return settings
 
 
 def _cone_form(

@@ -1,0 +1,121 @@
+"""Several agents and their couplings, seen from the side where messages meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+import numpy as np
+
+from ambigrid.coordination.agents import Agent, Coupling
+from ambigrid.coordination.local import LocalAgent
+from ambigrid.coordination.messages import COORDINATOR, MessageLog
+from ambigrid.errors import InputError
+from ambigrid.labels import Positions, Vector
+
+
+class SharedVariables:
+    """The vector of all shared values and each agent's part of it.
+
+    Attributes
+    ----------
+    couplings : tuple of Coupling
+    size : int
+        Length of the vector: couplings one after the other.
+    parts : mapping of agent name to positions
+        An agent's shared values, in the order of its couplings.
+    owners : mapping of coupling name to agent name
+        The agent whose values are exchanged when others must follow: the last one named.
+    """
+
+    def __init__(self, agents: Mapping[str, Agent], couplings: Sequence[Coupling]) -> None:
+        self.couplings = tuple(couplings)
+        starts = np.concatenate([[0], np.cumsum([c.size for c in couplings])]).astype(int)
+        self.size = int(starts[-1])
+        self.slices = {c.name: np.arange(starts[i], starts[i + 1]) for i, c in enumerate(couplings)}
+        self.parts: dict[str, Positions] = {}
+        for name in agents:
+            mine = [self.slices[c.name] for c in couplings if name in c.columns]
+            self.parts[name] = np.concatenate(mine) if mine else np.zeros(0, dtype=np.intp)
+        self.copies = np.zeros(self.size)
+        for part in self.parts.values():
+            self.copies[part] += 1
+        self.owners = {c.name: list(c.columns)[-1] for c in couplings}
+        self._check(agents)
+
+    @property
+    def followers(self) -> tuple[str, ...]:
+        """Agents that own not all of their shared values."""
+        owned: dict[str, int] = dict.fromkeys(self.parts, 0)
+        for coupling in self.couplings:
+            owned[self.owners[coupling.name]] += coupling.size
+        return tuple(name for name, part in self.parts.items() if owned[name] < len(part))
+
+    @property
+    def boundaries(self) -> int:
+        """Number of different groups of agents that share something."""
+        return len({frozenset(coupling.columns) for coupling in self.couplings})
+
+    def mean(self, values: Mapping[str, Vector]) -> Vector:
+        """Average of the agents' copies."""
+        total = np.zeros(self.size)
+        for name, copy in values.items():
+            total[self.parts[name]] += copy
+        return total / np.maximum(self.copies, 1)
+
+    def owned(self, values: Mapping[str, Vector]) -> Vector:
+        """Shared values as their owners have them."""
+        exchange = np.zeros(self.size)
+        for coupling in self.couplings:
+            owner = self.owners[coupling.name]
+            full = np.zeros(self.size)
+            full[self.parts[owner]] = values[owner]
+            exchange[self.slices[coupling.name]] = full[self.slices[coupling.name]]
+        return exchange
+
+    def _check(self, agents: Mapping[str, Agent]) -> None:
+        for coupling in self.couplings:
+            for name, columns in coupling.columns.items():
+                if name not in agents or len(columns) != coupling.size:
+                    raise InputError(
+                        f"agent {name!r} must hold {coupling.size} columns",
+                        where=f"coupling {coupling.name}",
+                        got=len(columns) if name in agents else "no such agent",
+                    )
+
+
+class Team:
+    """The agents behind an executor; everything they exchange passes through the log."""
+
+    def __init__(
+        self,
+        agents: Mapping[str, Agent],
+        couplings: Sequence[Coupling],
+        executor: Executor,
+        log: MessageLog,
+    ) -> None:
+        self.shared = SharedVariables(agents, couplings)
+        self.log, self._executor = log, executor
+        making = {
+            name: executor.submit(LocalAgent, agent, [c for c in couplings if name in c.columns])
+            for name, agent in agents.items()
+        }
+        self.agents = {name: future.result() for name, future in making.items()}
+
+    def ask(self, names: Sequence[str], question: Callable[[LocalAgent], Any]) -> dict[str, Any]:
+        """Put a question to some agents at once and gather the answers."""
+        futures = {name: self._executor.submit(question, self.agents[name]) for name in names}
+        return {name: future.result() for name, future in futures.items()}
+
+    def ask_all(self, question: Callable[[LocalAgent], Any]) -> dict[str, Any]:
+        """Put a question to every agent."""
+        return self.ask(list(self.agents), question)
+
+    def sent(self, name: str, iteration: int, **arrays: object) -> None:
+        """Log what the coordinator sends to an agent."""
+        self.log.note(COORDINATOR, name, iteration, **arrays)
+
+    def received(self, name: str, iteration: int, **arrays: object) -> None:
+        """Log what an agent sends to the coordinator."""
+        self.log.note(name, COORDINATOR, iteration, **arrays)
