@@ -19,10 +19,9 @@ from ambigrid.algorithms.log import IterationRecord, relative_gap
 from ambigrid.coordination.local import Cost, LocalAgent, Proposal
 from ambigrid.coordination.method import Agreement, Run, norm
 from ambigrid.coordination.problem import Team
-from ambigrid.errors import InputError
+from ambigrid.errors import InputError, SolverError
 from ambigrid.labels import Vector
 from ambigrid.status import Status
-
 
 _NEAR = 10.0
 """Primal residual, in tolerances, below which an upper bound is sought in every iteration."""
@@ -81,7 +80,12 @@ class ADMM:
         """Coordinate the team until gap and residuals are within tolerance."""
         loop = _Loop(self, team, run)
         while not loop.finished:
-            loop.step()
+            try:
+                loop.step()
+            except SolverError:
+                if not run.budget.expired:
+                    raise
+                loop.status, loop.finished = Status.TIME_LIMIT, True
         return loop.agreement()
 
 
@@ -115,7 +119,7 @@ class _Loop:
                 dual,
                 self.penalty,
                 self.context.seconds,
-            )  # fmt: skip
+            )
         )
         self._adapt(primal, dual)
         self.context.save(self._state())
@@ -218,7 +222,7 @@ class _Loop:
             self.status, self.finished = Status.ITERATION_LIMIT, True
 
     def agreement(self) -> Agreement:
-        """What was agreed."""
+        """Return what was agreed."""
         prices = np.zeros(self.team.shared.size)
         for coupling in self.team.shared.couplings:
             part = self.team.shared.slices[coupling.name]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from ambigrid.algorithms.benders import (
     Benders,
@@ -17,6 +18,7 @@ from ambigrid.algorithms.benders import (
 from ambigrid.algorithms.block import Block, Evaluation
 from ambigrid.algorithms.master import Master, MasterPoint, Proximal
 from ambigrid.algorithms.stopping import Budget
+from ambigrid.algorithms.worst_case import worst_case
 from ambigrid.coordination.agents import Agent, Coupling
 from ambigrid.engines import Solution, SolveStatus
 from ambigrid.errors import SolverError
@@ -69,6 +71,18 @@ class KeptPoint:
     evaluation: Evaluation
 
 
+@dataclass(frozen=True)
+class Findings:
+    """An operator's part of a result, labelled; it stays with the operator's own data."""
+
+    cost: float
+    dispatch: xr.Dataset
+    duals: xr.Dataset
+    worst_case: xr.Dataset
+    recourse: xr.Dataset
+    exactness: str
+
+
 class LocalAgent:
     """One operator. Methods take and return shared values, multipliers and bounds only.
 
@@ -92,7 +106,12 @@ class LocalAgent:
         self._trust = 1.0
         self._trial: KeptPoint | None = None
         self.kept: KeptPoint | None = None
-        self.prices: MasterPoint | None = None
+        self.row_duals: Vector | None = None
+
+    @property
+    def bounds(self) -> tuple[Vector, Vector]:
+        """Bounds of the shared variables."""
+        return self._lower, self._upper
 
     # What a coordinator may ask ------------------------------------------------------------
 
@@ -120,12 +139,12 @@ class LocalAgent:
             If the master has no optimal solution.
         """
         self.master.set_linear(0, self.shared, multipliers)
-        for count in range(1, _PASSES + 1):
+        passes, good = 0, False
+        while not good and passes < _PASSES and not (passes and budget.expired):
             point = self._proximal_master(target, penalty, budget)
             good = self._learn(point)
-            if good or budget.expired:
-                break
-        self._adapt_trust(count, good)
+            passes += 1
+        self._adapt_trust(passes, good)
         x = point.x[0]
         self._centre = x[self._rest]
         if not priced:
@@ -140,7 +159,7 @@ class LocalAgent:
         point = self.master.solve(time_limit=budget.remaining)
         if point.status is not SolveStatus.OPTIMAL:
             return -np.inf
-        self.prices = point
+        self.row_duals = self.master.first_row_duals(0, point)
         return point.bound + self.constant
 
     def cost_at(self, values: Vector, gap: float, budget: Budget) -> Cost:
@@ -152,7 +171,6 @@ class LocalAgent:
             incumbent = Benders(gap=gap).run(self.master, budget)
             if incumbent.status is Status.INFEASIBLE:
                 return self._infeasible(values, budget)
-            self.prices = incumbent.point
             slopes = self.master.reduced_costs(0, self.shared, incumbent.point)
         finally:
             self.master.set_bounds(0, self.shared, self._lower, self._upper)
@@ -173,6 +191,21 @@ class LocalAgent:
         add_violated_cuts(self.master, point, (evaluation,))
         self.kept = KeptPoint(self.kept.x, self.kept.static, evaluation)
         return evaluation.total + self.constant
+
+    def findings(self) -> Findings:
+        """Labelled arrays of the kept point: this operator's part of a result."""
+        assert self.kept is not None
+        program = self.block.program
+        worst, recourse = worst_case(self.block, self.kept.x)
+        duals = self.row_duals
+        return Findings(
+            cost=self.kept.evaluation.total + self.constant,
+            dispatch=program.unpack(self.kept.x),
+            duals=xr.Dataset() if duals is None else program.first_rows.labels.unpack(duals),
+            worst_case=worst,
+            recourse=recourse,
+            exactness=self.block.risk.exactness,
+        )
 
     # Private -------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -79,7 +79,7 @@ class Agreement:
 class Method(Protocol):
     """A way of bringing agents to an agreement."""
 
-    name: str
+    name: ClassVar[str]
 
     def run(self, team: Team, run: Run) -> Agreement:
         """Coordinate the team."""

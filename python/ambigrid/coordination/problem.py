@@ -97,6 +97,7 @@ class Team:
     ) -> None:
         self.shared = SharedVariables(agents, couplings)
         self.log, self._executor = log, executor
+        self.workers = int(getattr(executor, "_max_workers", 1))
         making = {
             name: executor.submit(LocalAgent, agent, [c for c in couplings if name in c.columns])
             for name, agent in agents.items()

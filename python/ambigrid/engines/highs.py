@@ -43,6 +43,8 @@ class PersistentProgram:
             chosen = np.flatnonzero(integer).astype(np.int32)
             kinds = np.full(len(chosen), int(highspy.HighsVarType.kInteger), dtype=np.uint8)
             self._highs.changeColsIntegrality(len(chosen), chosen, kinds)
+            self._highs.setOptionValue("mip_rel_gap", 1e-7)
+            self._highs.setOptionValue("mip_feasibility_tolerance", 1e-9)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -93,9 +95,15 @@ class PersistentProgram:
         self._highs.setOptionValue("time_limit", self._highs.getRunTime() + time_limit)
         self._highs.run()
         status = _STATUS.get(self._highs.getModelStatus(), SolveStatus.ERROR)
-        if status in (SolveStatus.ERROR, SolveStatus.UNBOUNDED):
+        if status in (SolveStatus.ERROR, SolveStatus.UNBOUNDED) or self._is_imprecise(status):
             status = self._solve_again()
         return self._solution(status)
+
+    def _is_imprecise(self, status: SolveStatus) -> bool:
+        """Whether an optimum of the scaled program breaks a tolerance of the unscaled one."""
+        feasible = highspy.SolutionStatus.kSolutionStatusFeasible
+        info = self._highs.getInfo()
+        return status is SolveStatus.OPTIMAL and info.primal_solution_status != feasible
 
     def _solve_again(self) -> SolveStatus:
         self._highs.clearSolver()
@@ -110,9 +118,9 @@ class PersistentProgram:
 
     def _solution(self, status: SolveStatus) -> Solution:
         values, info = self._highs.getSolution(), self._highs.getInfo()
-        found = status is SolveStatus.OPTIMAL or len(values.col_value) > 0
-        objective = info.objective_function_value if found else np.inf
+        found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
         optimal = status is SolveStatus.OPTIMAL
+        objective = info.objective_function_value if found or optimal else np.inf
         bound = info.mip_dual_bound if self.is_integer else (objective if optimal else -np.inf)
         return Solution(
             status, float(objective), float(bound), np.array(values.col_value),

@@ -207,6 +207,14 @@ class EVFlexibility:
             "median_sample_distance": xr.DataArray(between, attrs={"units": "MW"}),
         }
 
+    def preamble(self) -> list[tuple[str, str, str, np.ndarray]]:
+        """Return what is told once: every feeder's baseline import, to transmission."""
+        baseline = self.boundary_baseline()
+        return [
+            (name, self.transmission, "boundary_baseline", baseline.sel(distribution=name).values)
+            for name in self.distributions
+        ]
+
     def _transmission_agent(self) -> Agent:
         name = self.transmission
         data = self.data(name)

@@ -1,0 +1,90 @@
+"""The state of a run in one file, from which `--resume` goes on."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ambigrid.algorithms.log import History
+from ambigrid.errors import InputError
+from ambigrid.files import replacing
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """State of a method, of every agent, and the log so far.
+
+    Attributes
+    ----------
+    identity : mapping
+        What the run solves; a run with another identity cannot resume it.
+    method : mapping of str to array
+    agents : mapping of agent name to mapping of str to array
+    history : History
+    seconds : float
+        Wall time spent so far, s.
+    """
+
+    identity: Mapping[str, Any]
+    method: Mapping[str, Any]
+    agents: Mapping[str, Mapping[str, Any]]
+    history: History
+    seconds: float
+
+    def write(self, path: str | Path) -> None:
+        """Write atomically: a run that is killed leaves the last whole checkpoint."""
+        records = self.history.to_dataset().to_dict()
+        arrays = {f"method/{name}": np.asarray(value) for name, value in self.method.items()}
+        for agent, state in self.agents.items():
+            arrays |= {f"agent/{agent}/{name}": np.asarray(v) for name, v in state.items()}
+        facts = {"identity": self.identity, "seconds": self.seconds, "history": records}
+        arrays["facts"] = np.array(json.dumps(facts, default=str))
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+
+    @classmethod
+    def read(cls, path: str | Path, identity: Mapping[str, Any]) -> Checkpoint:
+        """Read a checkpoint of a run with this identity.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, damaged, or belongs to another run.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            facts = json.loads(str(arrays.pop("facts")))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise InputError(
+                "this checkpoint cannot be read",
+                where=str(path),
+                got=error,
+                fix="give the file that --checkpoint wrote, or start without --resume",
+            ) from error
+        for key, value in json.loads(json.dumps(identity, default=str)).items():
+            if facts["identity"].get(key) != value:
+                raise InputError(
+                    f"this checkpoint belongs to a run with another {key}",
+                    where=str(path),
+                    got=facts["identity"].get(key),
+                    fix=f"resume with {key} = {facts['identity'].get(key)}",
+                )
+        method: dict[str, Any] = {}
+        agents: dict[str, dict[str, Any]] = {}
+        for name, value in arrays.items():
+            room, rest = name.split("/", 1)
+            if room == "method":
+                method[rest] = value
+            else:
+                agent, entry = rest.split("/", 1)
+                agents.setdefault(agent, {})[entry] = value
+        history = History.from_dataset(xr.Dataset.from_dict(facts["history"]))
+        return cls(facts["identity"], method, agents, history, float(facts["seconds"]))
