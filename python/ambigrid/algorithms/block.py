@@ -45,11 +45,40 @@ class Block:
 
     def evaluate(self, x: Vector, static: Vector, *, thorough: bool) -> Evaluation:
         """Search the worst vertex of every centre at x."""
+        pairs = zip(self.searches, self.risk.searches(static), strict=True)
+        found = tuple(search.best(x, group, thorough=thorough) for search, group in pairs)
+        return self._evaluation(x, static, found)
+
+    def glance(self, x: Vector, static: Vector, theta: Vector) -> tuple[Evaluation, float]:
+        """Search only the centres that carry the worst-case law of the values θ.
+
+        Returns
+        -------
+        Evaluation
+            Its risk is infinite: the other centres were not looked at.
+        float
+            How far θ underestimates the risk on the centres that were.
+        """
+        law = self.risk.worst_case(theta)[1]
         groups = self.risk.searches(static)
-        found = tuple(
-            search.best(x, group, thorough=thorough)
-            for search, group in zip(self.searches, groups, strict=True)
+        chosen = [k for k in range(len(groups)) if self.risk.grows or law[k] > 1e-9]
+        found = tuple(self.searches[k].best(x, groups[k], thorough=False) for k in chosen)
+        excess = sum(
+            law[k] * (item.value - theta[k]) for k, item in zip(chosen, found, strict=True)
         )
+        return Evaluation(found, np.inf, self.program.first_stage_cost(x)), float(excess)
+
+    def evaluate_all(self, x: Vector, static: Vector) -> Evaluation:
+        """Take the worst of all vertices of every centre at x."""
+        pairs = zip(self.searches, self.risk.searches(static), strict=True)
+        return self._evaluation(x, static, tuple(s.exhaustive(x, group) for s, group in pairs))
+
+    def lists_all(self, static: Vector) -> bool:
+        """Whether a thorough evaluation tries every vertex: its risk is then the exact one."""
+        pairs = zip(self.searches, self.risk.searches(static), strict=True)
+        return all(search.lists_all(group) for search, group in pairs)
+
+    def _evaluation(self, x: Vector, static: Vector, found: tuple[Found, ...]) -> Evaluation:
         values = np.array([item.value for item in found])
         risk = self.risk.risk(values, static) if np.isfinite(values).all() else np.inf
         return Evaluation(found, risk, self.program.first_stage_cost(x))

@@ -23,6 +23,7 @@ from ambigrid.engines import (
     PersistentProgram,
     Solution,
     SolveStatus,
+    solve_linear,
     solve_quadratic,
 )
 from ambigrid.labels import Positions, Vector
@@ -30,12 +31,12 @@ from ambigrid.labels import Positions, Vector
 
 @dataclass(frozen=True)
 class Proximal:
-    """½ weight ‖x[columns] - centre‖² for the columns of one block."""
+    """½ Σ weight (x[columns] - centre)² for columns of one block; one weight, or one each."""
 
     block: int
     columns: Positions
     centre: Vector
-    weight: float
+    weight: float | Vector
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,12 @@ class Master:
         self._static: list[Positions] = []
         self._first_rows: list[int] = []
         self._theta: list[list[int]] = [[] for _ in self.blocks]
+        self._copied: set[tuple[int, tuple[bytes, bytes]]] = set()
         self.pools = [CutPool(block.program.first_stage.size) for block in self.blocks]
         self._row_cut = np.zeros((0, 2), dtype=np.intp)
         for index in range(len(self.blocks)):
             self._add_block(index)
+        self._tie_rows = np.zeros(0, dtype=np.intp)
         for first, columns, second, others in ties:
             self._add_tie(self._x[first][columns], self._x[second][others])
 
@@ -121,6 +124,16 @@ class Master:
         self._activate(index, numbers)
         return len(numbers)
 
+    def restore_pool(
+        self, index: int, gradient: Vector, constant: Vector, support: np.ndarray
+    ) -> None:
+        """Fill an empty pool with cuts learnt earlier and put them all into the solver."""
+        cuts = [
+            (max(int(k), 0), Cut(float(c), g, feasibility=k < 0))
+            for g, c, k in zip(gradient, constant, support, strict=True)
+        ]
+        self.add_cuts(index, cuts)
+
     def _activate(self, index: int, numbers: np.ndarray) -> None:
         if not len(numbers):
             return
@@ -146,6 +159,8 @@ class Master:
         """Take cuts out of the solver that have not been binding for `patience` solves."""
         is_cut = np.flatnonzero(self._row_cut[:, 0] >= 0)
         duals = point.solution.row_duals
+        if self.has_integers:
+            return  # no duals tell which cuts are binding
         if not len(is_cut) or len(duals) < len(self._row_cut):
             return
         tags = self._row_cut[is_cut]
@@ -167,19 +182,30 @@ class Master:
     def _delete_rows(self, rows: np.ndarray) -> None:
         keep = np.ones(len(self._row_lower), dtype=bool)
         keep[rows] = False
-        matrix = self._program().matrix
+        matrix = self.linear_program().matrix
         self._rows = [sp.csr_array(matrix[np.flatnonzero(keep)])]
         self._row_lower, self._row_upper = self._row_lower[keep], self._row_upper[keep]
         self._row_cut = self._row_cut[keep]
         if self._solver is not None:
             self._solver.delete_rows(rows)
 
+    def add_vertex(self, index: int, k: int, vertex: Vertex) -> bool:
+        """Add the recourse at a vertex of support point k once; return whether it was missing."""
+        if (index, vertex.key) in self._copied:
+            return False
+        self._copied.add((index, vertex.key))
+        weights = np.zeros(k + 1)
+        weights[k] = 1.0
+        self.add_copy(index, vertex, weights)
+        return True
+
     def add_copy(self, index: int, vertex: Vertex, weights: Vector) -> None:
         """Add the recourse at a vertex with columns of its own: weights'θ ≥ q'y."""
         program = self.blocks[index].program
         recourse, rows = program.recourse, program.second_rows
         call = program.call_map(vertex.pattern)
-        y = self._add_columns(np.zeros(recourse.size), recourse.lower, recourse.upper)
+        none = np.zeros(recourse.size)
+        y = self._add_columns(none, recourse.lower, recourse.upper, recourse.integer)
         rhs = rows.rhs - program.H @ vertex.outcome - program.D @ call.constant
         on_x = sp.csr_array(program.T + program.D @ call.matrix)
         self._add_rows([(self._x[index], on_x), (y, program.W)], *rows.bounds(rhs))
@@ -193,6 +219,8 @@ class Master:
     def _add_tie(self, first: Positions, second: Positions) -> None:
         identity = sp.eye_array(len(first), format="csr")
         zeros = np.zeros(len(first))
+        start = len(self._row_lower)
+        self._tie_rows = np.append(self._tie_rows, np.arange(start, start + len(first)))
         self._add_rows([(first, identity), (second, sp.csr_array(-identity))], zeros, zeros)
 
     def _add_columns(
@@ -204,6 +232,8 @@ class Master:
         self._upper = np.concatenate([self._upper, upper])
         kinds = np.zeros(len(cost), dtype=bool) if integer is None else integer
         self._integer = np.concatenate([self._integer, kinds])
+        if kinds.any():
+            self._solver = None
         if self._solver is not None and len(cost):
             self._solver.add_columns(cost, lower, upper)
         return np.arange(start, start + len(cost))
@@ -255,9 +285,33 @@ class Master:
         hessian, shift, constant = self._quadratic(proximal)
         if not hessian.nnz:
             return self._point(self._warm().solve(time_limit), 0.0)
-        program = self._program()
+        program = self.linear_program()
         shifted = replace(program, cost=program.cost + shift)
-        return self._point(solve_quadratic(shifted, hessian, time_limit), constant)
+        near = self._near(proximal)
+        return self._point(solve_quadratic(shifted, hessian, time_limit, near), constant)
+
+    def solve_within(self, reach: float, time_limit: float = np.inf) -> MasterPoint:
+        """Solve with every column kept within ±`reach`; the point is no lower bound."""
+        program = self.linear_program()
+        bounded = replace(
+            program, lower=np.maximum(program.lower, -reach), upper=np.minimum(program.upper, reach)
+        )
+        hessian = self.hessian()
+        if hessian.nnz:
+            solution = solve_quadratic(bounded, hessian, time_limit)
+        else:
+            solution = PersistentProgram(bounded, self._integer).solve(time_limit)
+        return self._point(replace(solution, bound=-np.inf), 0.0)
+
+    def solve_fixed(self, point: MasterPoint) -> MasterPoint:
+        """Solve with all integer columns fixed at a point: what its prices are."""
+        program, fixed = self.linear_program(), np.round(point.solution.primal)
+        kept = replace(
+            program,
+            lower=np.where(self._integer, fixed, program.lower),
+            upper=np.where(self._integer, fixed, program.upper),
+        )
+        return self._point(solve_linear(kept), 0.0)
 
     def project(
         self, centres: Sequence[Proximal], level: float, time_limit: float = np.inf
@@ -266,7 +320,7 @@ class Master:
 
         The point's `objective` is half the squared distance, not a cost.
         """
-        program = self._program()
+        program = self.linear_program()
         size = len(program.cost)
         hessian, shift, constant = self._quadratic(centres, own=False)
         matrix, row_upper = program.matrix, program.row_upper
@@ -278,17 +332,37 @@ class Master:
         projection = LinearProgram(
             shift, program.lower, program.upper, matrix, row_lower, row_upper
         )
-        return self._point(solve_quadratic(projection, hessian, time_limit), constant)
+        near = self._near(centres)
+        return self._point(solve_quadratic(projection, hessian, time_limit, near), constant)
+
+    def _near(self, proximal: Sequence[Proximal]) -> Vector:
+        near = np.zeros(len(self._cost))
+        for term in proximal:
+            near[self._x[term.block][term.columns]] = term.centre
+        return near
 
     @property
     def has_integers(self) -> bool:
-        """Whether a first-stage variable must be integer."""
+        """Whether a variable must be integer."""
         return bool(self._integer.any())
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether the master is a linear program: no integers, no quadratic cost of its own."""
+        return not self.has_integers and not self.hessian().nnz
+
+    def hessian(self) -> sp.csr_array:
+        """Matrix of the master's own quadratic cost ½ z'hessian z."""
+        return self._quadratic(())[0]
+
     def within_bounds(self, point: MasterPoint) -> MasterPoint:
-        """Clip a point of an interior-point method to the bounds of x."""
+        """Clip x to its bounds and round its integers, off by a solver's tolerance."""
         clipped = tuple(
-            np.clip(x, self._lower[columns], self._upper[columns])
+            np.clip(
+                np.where(self._integer[columns], np.round(x), x),
+                self._lower[columns],
+                self._upper[columns],
+            )
             for x, columns in zip(point.x, self._x, strict=True)
         )
         return replace(point, x=clipped)
@@ -296,6 +370,15 @@ class Master:
     def reduced_costs(self, index: int, columns: Positions, point: MasterPoint) -> Vector:
         """Reduced costs of some first-stage columns at a solution."""
         return np.asarray(point.solution.reduced_costs[self._x[index][columns]])
+
+    def tie_duals(self, index: int, columns: Positions, point: MasterPoint) -> Vector:
+        """Sum of the duals of the tie rows that hold some first-stage columns of a block.
+
+        Positive where the block would pay for a larger value.
+        """
+        duals = np.zeros(len(self._row_lower))
+        duals[self._tie_rows] = point.solution.row_duals[self._tie_rows]
+        return np.asarray((self.linear_program().matrix.T @ duals)[self._x[index][columns]])
 
     def first_row_duals(self, index: int, point: MasterPoint) -> Vector:
         """Duals of a block's first-stage rows at a solution."""
@@ -306,7 +389,7 @@ class Master:
 
     def _warm(self) -> PersistentProgram:
         if self._solver is None:
-            self._solver = PersistentProgram(self._program(), self._integer)
+            self._solver = PersistentProgram(self.linear_program(), self._integer)
         return self._solver
 
     def _point(self, solution: Solution, constant: float) -> MasterPoint:
@@ -339,13 +422,14 @@ class Master:
             positions = self._x[term.block][term.columns]
             rows.append(positions)
             columns.append(positions)
-            values.append(np.full(len(positions), term.weight))
+            values.append(np.broadcast_to(term.weight, len(positions)))
             shift[positions] -= term.weight * term.centre
-            constant += 0.5 * term.weight * float(term.centre @ term.centre)
+            constant += 0.5 * float(term.centre @ (term.weight * term.centre))
         triplets = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
         return sp.csr_array(triplets, shape=(size, size)), shift, constant
 
-    def _program(self) -> LinearProgram:
+    def linear_program(self) -> LinearProgram:
+        """Columns and rows as they stand, without quadratic costs and integrality."""
         size = len(self._cost)
         widened = []
         for chunk in self._rows:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 
+from ambigrid.algorithms.lazy_program import LazyProgram
 from ambigrid.engines import LinearProgram, PersistentProgram, Solution, SolveStatus
 from ambigrid.errors import SolverError
 from ambigrid.labels import Vector
 from ambigrid.program import TwoStageProgram
+
+_INFEASIBLE = 1e-7
+"""Sum of violations above which rows count as infeasible."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,18 @@ class RecourseProgram:
         columns, rows = program.recourse, program.second_rows
         self._all_rows = np.arange(rows.size)
         self._has_lower, self._has_upper = rows.sense != "<", rows.sense != ">"
-        matrix = LinearProgram(
+        linear = LinearProgram(
             columns.cost, columns.lower, columns.upper, program.W, *rows.bounds()
         )
-        self._solver = PersistentProgram(matrix)
+        self._lazy: LazyProgram | None = None
+        if columns.integer.any():
+            self._mixed = PersistentProgram(linear, columns.integer)
+        else:
+            self._lazy = LazyProgram(linear, constant_rows(program))
         self._elastic: PersistentProgram | None = None
+        self._T, self._D = sp.csr_array(program.T.T), sp.csr_array(program.D.T)
+        self._upper = sp.csr_array(program.call_upper.matrix.T)
+        self._lower = sp.csr_array(program.call_lower.matrix.T)
         self.solves = 0
 
     def value(self, x: Vector, vertex: Vertex) -> RecourseValue:
@@ -78,10 +89,17 @@ class RecourseProgram:
         program = self._program
         call = program.call(x, vertex.pattern)
         rhs = program.recourse_rhs(x, call, vertex.outcome)
-        solution = self._solve(self._solver, rhs)
+        solution = self._solve_recourse(rhs)
         if solution.status is SolveStatus.INFEASIBLE:
-            solution = self._solve(self._elastic_program(), rhs)
-            return self._result(solution, x, vertex, feasibility=True)
+            elastic = self._solve_elastic(rhs)
+            if elastic.objective > _INFEASIBLE:
+                return self._result(elastic, x, vertex, feasibility=True)
+            change = self._relief(elastic)
+            solution = self._solve_recourse(rhs + change)
+            if solution.status is not SolveStatus.OPTIMAL:
+                return self._result(elastic, x, vertex, feasibility=True)
+            value = solution.objective - float(solution.row_duals @ change)
+            solution = replace(solution, objective=value)
         if solution.status is not SolveStatus.OPTIMAL:
             raise SolverError(
                 f"The recourse problem ended with status {solution.status.value}: "
@@ -89,25 +107,44 @@ class RecourseProgram:
             )
         return self._result(solution, x, vertex, feasibility=False)
 
-    def _solve(self, solver: PersistentProgram, rhs: Vector) -> Solution:
-        lower = np.where(self._has_lower, rhs, -np.inf)
-        upper = np.where(self._has_upper, rhs, np.inf)
-        solver.set_row_bounds(self._all_rows, lower, upper)
+    def _solve_recourse(self, rhs: Vector) -> Solution:
         self.solves += 1
-        return solver.solve()
+        lower, upper = self._sides(rhs)
+        if self._lazy is not None:
+            return self._lazy.solve(lower, upper)
+        self._mixed.set_row_bounds(self._all_rows, lower, upper)
+        return self._mixed.solve()
+
+    def _sides(self, rhs: Vector) -> tuple[Vector, Vector]:
+        lower = np.where(self._has_lower, rhs, -np.inf)
+        return lower, np.where(self._has_upper, rhs, np.inf)
 
     def _result(
         self, solution: Solution, x: Vector, vertex: Vertex, *, feasibility: bool
     ) -> RecourseValue:
         program = self._program
-        duals = solution.row_duals
-        slope = -(program.T.T @ duals)
+        duals = solution.row_duals if len(solution.row_duals) else np.zeros(len(self._all_rows))
+        slope = -(self._T @ duals)
         if program.adversarial.size:
-            slope = slope - program.call_map(vertex.pattern).matrix.T @ (program.D.T @ duals)
+            rise, pattern = self._D @ duals, vertex.pattern
+            slope -= self._upper @ np.where(pattern > 0, rise, 0.0)
+            slope -= self._lower @ np.where(pattern < 0, rise, 0.0)
         objective = solution.objective
         cut = Cut(float(objective - slope @ x), np.asarray(slope), feasibility)
-        value = np.inf if feasibility and objective > 1e-7 else objective
+        value = np.inf if feasibility else objective
         return RecourseValue(value, duals, solution.primal[: program.recourse.size], cut)
+
+    def _relief(self, elastic: Solution) -> Vector:
+        """Change of the right-hand side, within tolerance, that makes the rows feasible."""
+        above, below = np.split(elastic.primal[self._program.recourse.size :], 2)
+        change = below - above
+        equality = self._has_lower & self._has_upper
+        return np.asarray(change + np.where(equality, 0.0, _INFEASIBLE * np.sign(change)))
+
+    def _solve_elastic(self, rhs: Vector) -> Solution:
+        elastic = self._elastic_program()
+        elastic.set_row_bounds(self._all_rows, *self._sides(rhs))
+        return elastic.solve()
 
     def _elastic_program(self) -> PersistentProgram:
         if self._elastic is None:
@@ -124,3 +161,9 @@ class RecourseProgram:
             )
             self._elastic = PersistentProgram(elastic)
         return self._elastic
+
+
+def constant_rows(program: TwoStageProgram) -> np.ndarray:
+    """Inequalities in y alone: their right-hand side is the same for every x, δ and ξ."""
+    touched = sum(np.diff(matrix.indptr) for matrix in (program.T, program.D, program.H))
+    return np.asarray((program.second_rows.sense != "=") & (touched == 0))

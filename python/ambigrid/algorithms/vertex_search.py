@@ -11,10 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ambigrid.algorithms.enumeration import count_vertices, vertices
 from ambigrid.algorithms.recourse import RecourseProgram, RecourseValue, Vertex
 from ambigrid.labels import Vector
 from ambigrid.program import TwoStageProgram
 from ambigrid.reformulations import Search
+
+_FEW = 256
+"""Vertices of one centre up to which a thorough search lists them all."""
 
 
 @dataclass(frozen=True)
@@ -27,42 +31,74 @@ class Found:
 
 
 class VertexSearch:
-    """Fast search at one centre; remembers its best vertices from call to call."""
+    """Fast search at one centre.
+
+    A quick search climbs from the best pattern of the last call and from one of a few others,
+    another one every time; a thorough search climbs from all of them.
+    """
 
     def __init__(self, program: TwoStageProgram) -> None:
         self._program = program
         self._recourse = RecourseProgram(program)
-        self._patterns: list[np.ndarray] = []
+        self._memory = np.zeros(program.adversarial.size, dtype=np.int8)
+        self._others = [self._within_budget(p) for p in _patterns(program.adversarial.size)]
+        self._turn = 0
 
     @property
     def solves(self) -> int:
         """Linear programs solved so far."""
         return self._recourse.solves
 
+    @property
+    def memory(self) -> np.ndarray:
+        """Best pattern of the last search; zeros before the first."""
+        return self._memory
+
+    @memory.setter
+    def memory(self, pattern: np.ndarray) -> None:
+        self._memory = np.asarray(pattern, dtype=np.int8)
+
     def evaluate(self, x: Vector, vertex: Vertex) -> RecourseValue:
         """V at one vertex."""
         return self._recourse.value(x, vertex)
 
     def best(self, x: Vector, searches: list[Search], *, thorough: bool) -> Found:
-        """Largest value found over all alternatives; `thorough` tries more starts."""
+        """Largest value found over alternatives; `thorough` tries more starts, or all vertices."""
+        if thorough and self.lists_all(searches):
+            return self.exhaustive(x, searches)
         found = [
             self._climb(x, search, start)
             for search in searches
             for start in self._starts(search, thorough)
         ]
         winner = max(found, key=lambda item: item.value)
-        self._remember(winner.vertex.pattern)
+        self._memory = winner.vertex.pattern
+        return winner
+
+    def lists_all(self, searches: list[Search]) -> bool:
+        """Whether a thorough search tries every vertex, so that its value is the maximum."""
+        return count_vertices(self._program, searches) <= _FEW
+
+    def exhaustive(self, x: Vector, searches: list[Search]) -> Found:
+        """Largest value over every vertex."""
+        known: dict[tuple[bytes, bytes], RecourseValue] = {}
+        found = []
+        for search in searches:
+            for vertex in vertices(self._program, [search]):
+                if vertex.key not in known:
+                    known[vertex.key] = self._recourse.value(x, vertex)
+                recourse = known[vertex.key]
+                found.append(Found(vertex, recourse, recourse.value - penalty(search, vertex)))
+        winner = max(found, key=lambda item: item.value)
+        self._memory = winner.vertex.pattern
         return winner
 
     def _starts(self, search: Search, thorough: bool) -> list[Vertex]:
-        size = self._program.adversarial.size
-        patterns = list(self._patterns)
-        if not size:
-            patterns = [np.zeros(0, dtype=np.int8)]
-        elif thorough or not patterns:
-            half = np.where(np.arange(size) < size // 2, 1, -1)
-            patterns += [np.ones(size), -np.ones(size), half, -half]
-        patterns = [self._within_budget(np.asarray(p, dtype=np.int8)) for p in patterns]
+        known = [self._memory] if self._memory.any() else []
+        patterns = known + self._others
+        if known and not thorough:
+            self._turn = (self._turn + 1) % len(self._others)
+            patterns = [*known, self._others[self._turn]]
         outcomes = [search.outcome]
         if thorough and len(search.columns):
             for option in (0, -1):
@@ -119,10 +155,6 @@ class VertexSearch:
         limited[: self._program.budget] = pattern[: self._program.budget]
         return limited
 
-    def _remember(self, pattern: np.ndarray, keep: int = 1) -> None:
-        others = [p for p in self._patterns if not np.array_equal(p, pattern)]
-        self._patterns = [pattern, *others][:keep]
-
 
 def penalty(search: Search, vertex: Vertex) -> float:
     """Return what the search subtracts at a vertex."""
@@ -148,3 +180,12 @@ def _best_outcome(search: Search, slope: Vector) -> Vector:
         return outcome
     outcome[moved] = search.options[np.arange(len(chosen)), chosen]
     return outcome
+
+
+def _patterns(size: int) -> list[np.ndarray]:
+    """Patterns to start from: one sign all along, and one change of sign after each third."""
+    if not size:
+        return [np.zeros(0, dtype=np.int8)]
+    ones, place = np.ones(size, dtype=np.int8), np.arange(size)
+    changing = [np.where(place < size * part // 3, ones, -ones) for part in (1, 2)]
+    return [ones, -ones, *changing, *(-pattern for pattern in changing)]
