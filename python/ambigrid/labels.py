@@ -121,8 +121,9 @@ class Labels:
 
 
 def plain_labels(name: str, size: int) -> Labels:
-    """Labels 0 … size-1 for a vector that has none."""
-    template = xr.DataArray(np.arange(size), {name: np.arange(size)}, (name,), name)
+    """Labels 0 … size-1 along dim ``<name>_number`` for a vector that has none."""
+    dim = f"{name}_number"
+    template = xr.DataArray(np.arange(size), {dim: np.arange(size)}, (dim,), name)
     return Labels((LabelBlock(name, template),) if size else (), size)
 
 

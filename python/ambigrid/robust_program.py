@@ -1,0 +1,247 @@
+"""One call for one program: from a linopy model and an ambiguity set to a robust solution."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from ambigrid.algorithms import Benders, ColumnConstraint, Extensive
+from ambigrid.algorithms.applicability import check
+from ambigrid.algorithms.block import Block
+from ambigrid.algorithms.log import relative_gap
+from ambigrid.algorithms.loop import Incumbent
+from ambigrid.algorithms.master import Master
+from ambigrid.algorithms.stopping import Budget
+from ambigrid.ambiguity import AmbiguitySet
+from ambigrid.engines import SolveStatus
+from ambigrid.errors import InputError
+from ambigrid.labels import Labels, Vector
+from ambigrid.program import TwoStageProgram
+from ambigrid.reformulations import Search
+from ambigrid.reformulations.base import Exactness
+from ambigrid.status import Status
+
+if TYPE_CHECKING:
+    import linopy
+
+Method = Benders | ColumnConstraint | Extensive
+
+_TOLERANCE = 1e-6
+"""Relative gap up to which a solution counts as optimal, or the method's own if that is larger."""
+
+
+@dataclass(frozen=True)
+class RobustSolution:
+    """A solution with its worst case, everything under the model's own labels.
+
+    Attributes
+    ----------
+    status : Status
+        ``optimal`` only where `certified` and the gap is within tolerance.
+    objective, bound : float
+        Cost of `first_stage` in its worst case, and a lower bound on the optimal cost, in the
+        unit of the objective; infinite where there is none.
+    certified : bool
+        Whether `objective` is proved to be the worst case; otherwise it is what was found.
+    exactness : "exact", "upper" or "lower"
+        How the reformulated worst case compares to the ambiguity set's own.
+    first_stage, duals : xarray.Dataset
+        First-stage variables, and duals of the first-stage rows (of the last master; with
+        integers fixed where there are any).
+    worst_case : xarray.Dataset (support)
+        Uncertain and adversarial variables at the support points, ``probability`` and ``value``
+        (the recourse cost there). A set's samples, or a box's nominal outcome, are always
+        there, other points where the worst law puts mass.
+    recourse : xarray.Dataset (support)
+        Recourse variables at the support points.
+    method : str
+    iterations : int
+    seconds : float
+        Wall time.
+    """
+
+    status: Status
+    objective: float
+    bound: float
+    certified: bool
+    exactness: Exactness
+    first_stage: xr.Dataset
+    duals: xr.Dataset
+    worst_case: xr.Dataset
+    recourse: xr.Dataset
+    method: str
+    iterations: int
+    seconds: float
+
+    @property
+    def gap(self) -> float:
+        """Relative gap between `bound` and `objective`."""
+        return relative_gap(self.bound, self.objective)
+
+
+@dataclass(frozen=True)
+class RobustProgram:
+    """A two-stage program and what is known of its uncertain variables.
+
+    Parameters
+    ----------
+    program : TwoStageProgram
+    ambiguity : AmbiguitySet
+    """
+
+    program: TwoStageProgram
+    ambiguity: AmbiguitySet
+
+    def solve(
+        self,
+        method: Method | None = None,
+        *,
+        time_limit: float | None = None,
+        certify: bool = True,
+    ) -> RobustSolution:
+        """Solve.
+
+        Parameters
+        ----------
+        method : Benders, ColumnConstraint or Extensive, optional
+            Default: `Extensive` with integer recourse, `Benders` otherwise.
+        time_limit : float, optional
+            Seconds.
+        certify : bool
+            Prove the worst case once the method has converged.
+
+        Raises
+        ------
+        InputError
+            If the method does not treat the program (the sentence names a variable), the
+            ambiguity set does not fit it, or the recourse is unbounded below.
+        """
+        started = time.monotonic()
+        method = method or (Extensive() if self.program.recourse.integer.any() else Benders())
+        block = Block("program", self.program, self.ambiguity)
+        exactness = check(self.program, block.ambiguity, method.name)
+        master = Master([block])
+        budget = Budget() if time_limit is None else Budget(time_limit)
+        incumbent = method.run(master, budget)
+        certified = certify and _is_certified(block, incumbent, method)
+        worst_case, recourse = _worst_case(block, incumbent)
+        return RobustSolution(
+            status=_status(incumbent, method, certified),
+            objective=-np.inf if incumbent.status is Status.UNBOUNDED else incumbent.upper,
+            bound=np.inf if incumbent.status is Status.INFEASIBLE else incumbent.lower,
+            certified=certified,
+            exactness=exactness,
+            first_stage=self.program.unpack(incumbent.x[0]),
+            duals=_duals(master, incumbent),
+            worst_case=worst_case,
+            recourse=recourse,
+            method=method.name,
+            iterations=incumbent.iterations,
+            seconds=time.monotonic() - started,
+        )
+
+
+def robustify(
+    model: linopy.Model | TwoStageProgram,
+    *,
+    ambiguity: AmbiguitySet,
+    recourse: Sequence[str] = (),
+    uncertain: Sequence[str] = (),
+    adversarial: Mapping[str, tuple[Any, Any]] | None = None,
+    budget: int | None = None,
+) -> RobustProgram:
+    """Make an ordinary linopy model distributionally robust.
+
+    Parameters
+    ----------
+    model : linopy.Model or TwoStageProgram
+        A model that is minimised; a `TwoStageProgram` needs none of the names below.
+    ambiguity : AmbiguitySet
+        What is known of the law of the uncertain variables.
+    recourse, uncertain, adversarial, budget
+        As for `TwoStageProgram.from_linopy`.
+
+    Raises
+    ------
+    InputError
+        Names that are not in the model, or names beside a `TwoStageProgram`.
+
+    Examples
+    --------
+    >>> import linopy, ambigrid as ag
+    >>> model = linopy.Model()
+    >>> order = model.add_variables(lower=0, name="order")
+    >>> missing = model.add_variables(lower=0, name="missing")
+    >>> demand = model.add_variables(name="demand")
+    >>> _ = model.add_constraints(missing >= demand - order, name="shortage")
+    >>> model.add_objective(1.0 * order + 3.0 * missing)
+    >>> problem = ag.robustify(model, recourse=["missing"], uncertain=["demand"],
+    ...                        ambiguity=ag.Box(lower=5.0, upper=8.0))
+    >>> float(problem.solve().first_stage["order"])
+    8.0
+    """
+    if not isinstance(model, TwoStageProgram):
+        program = TwoStageProgram.from_linopy(
+            model, recourse=recourse, uncertain=uncertain, adversarial=adversarial, budget=budget
+        )
+        return RobustProgram(program, ambiguity)
+    if recourse or uncertain or adversarial or budget is not None:
+        raise InputError(
+            "a TwoStageProgram knows its recourse, uncertain and adversarial variables already",
+            where="robustify",
+            fix="leave the names out",
+        )
+    return RobustProgram(model, ambiguity)
+
+
+def _is_certified(block: Block, incumbent: Incumbent, method: Method) -> bool:
+    if incumbent.status is not Status.CONVERGED:
+        return False
+    return isinstance(method, Extensive) or block.lists_all(incumbent.static[0])
+
+
+def _status(incumbent: Incumbent, method: Method, certified: bool) -> Status:
+    tolerance = _TOLERANCE if isinstance(method, Extensive) else max(_TOLERANCE, method.gap)
+    if certified and incumbent.gap <= tolerance:
+        return Status.OPTIMAL
+    return incumbent.status
+
+
+def _duals(master: Master, incumbent: Incumbent) -> xr.Dataset:
+    labels, point = master.blocks[0].program.first_rows.labels, incumbent.point
+    if not incumbent.evaluations or point.status is not SolveStatus.OPTIMAL:
+        return labels.unpack(np.full(labels.size, np.nan))
+    if master.has_integers:
+        point = master.solve_fixed(point)
+    return labels.unpack(master.first_row_duals(0, point))
+
+
+def _worst_case(block: Block, incumbent: Incumbent) -> tuple[xr.Dataset, xr.Dataset]:
+    """Evaluate the support at the solution and put the worst law on it."""
+    if not incumbent.evaluations or not np.isfinite(incumbent.upper):
+        return xr.Dataset(), xr.Dataset()
+    x, program = incumbent.x[0], block.program
+    for item in incumbent.evaluations[0].found:
+        if block.support_index(item.vertex.outcome) is None:
+            block.risk.add(item.vertex.outcome)
+    search = block.searches[0]
+    found = [search.best(x, [Search(point)], thorough=True) for point in block.risk.support]
+    law = block.risk.worst_case(np.array([item.value for item in found]))[1]
+    kept = np.flatnonzero((law > 1e-9) | (np.arange(len(law)) < len(block.risk.reference)))
+    chosen = [found[k] for k in kept]
+    worst = _stack(program.uncertain, [item.vertex.outcome for item in chosen])
+    calls = [program.call(x, item.vertex.pattern) for item in chosen]
+    worst = worst.merge(_stack(program.adversarial, calls))
+    worst["probability"] = ("support", law[kept])
+    worst["value"] = ("support", np.array([item.value for item in chosen]))
+    return worst, _stack(program.recourse.labels, [item.recourse.recourse for item in chosen])
+
+
+def _stack(labels: Labels, vectors: Sequence[Vector]) -> xr.Dataset:
+    parts = [labels.unpack(vector) for vector in vectors]
+    return xr.concat(parts, "support").assign_coords(support=np.arange(len(parts)))
