@@ -27,6 +27,7 @@ def partition(
 ) -> TwoStageProgram:
     """Partition `model`; see `TwoStageProgram.from_linopy`."""
     _check_names(model, recourse, uncertain, adversarial)
+    _check_kinds(model, [*uncertain, *adversarial])
     matrices = model.matrices
     templates = _variable_templates(model, matrices.vlabels)
     parts = _stage_positions(model, templates, recourse, uncertain, list(adversarial))
@@ -105,6 +106,32 @@ def _check_names(
             where=", ".join(doubled),
             fix="name each variable once, as recourse, uncertain or adversarial",
         )
+
+
+def _check_kinds(model: linopy.Model, unbounded: Sequence[str]) -> None:
+    """Refuse what the programme cannot express rather than leave it out."""
+    for kind, names in (
+        ("semi-continuous variables", model.variables.semi_continuous),
+        ("special ordered sets", model.variables.sos),
+        ("indicator constraints", model.indicator_constraints),
+    ):
+        if len(names):
+            raise InputError(
+                f"{kind} are not supported",
+                where=", ".join(map(str, names)),
+                fix="write them with binary variables",
+            )
+    for name in unbounded:
+        variable = model.variables[name]
+        bounds = np.concatenate(
+            [variable.lower.to_numpy().ravel(), variable.upper.to_numpy().ravel()]
+        )
+        if np.isfinite(bounds).any():
+            raise InputError(
+                "an uncertain or adversarial variable cannot have bounds of its own",
+                where=name,
+                fix="give them to the ambiguity set, or to the adversary's box",
+            )
 
 
 def _variable_templates(model: linopy.Model, vlabels: np.ndarray) -> list[tuple[str, xr.DataArray]]:

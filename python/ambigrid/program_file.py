@@ -15,11 +15,13 @@ from ambigrid.labels import Labels
 from ambigrid.program import AffineMap, Columns, Rows, TwoStageProgram
 
 _FORMAT = "ambigrid two-stage program 1"
+_NO_BUDGET = -1
 
 
 def write_program(program: TwoStageProgram, path: Path) -> None:
     """Write every field of the program to a group of the file."""
-    tree = xr.DataTree(xr.Dataset(attrs={"format": _FORMAT, "budget": program.budget or 0}))
+    budget = _NO_BUDGET if program.budget is None else program.budget
+    tree = xr.DataTree(xr.Dataset(attrs={"format": _FORMAT, "budget": budget}))
     for entry in fields(program):
         value = getattr(program, entry.name)
         if isinstance(value, Columns):
@@ -55,7 +57,17 @@ def read_program(cls: type[TwoStageProgram], path: Path) -> TwoStageProgram:
             got=tree.attrs.get("format"),
             fix="write it with TwoStageProgram.to_netcdf",
         )
-    values: dict[str, Any] = {"budget": int(tree.attrs["budget"]) or None}
+    try:
+        return cls(**_read_fields(tree))
+    except KeyError as error:
+        raise InputError(
+            "the file is incomplete", where=str(path), got=f"no {error}", fix="write it again"
+        ) from error
+
+
+def _read_fields(tree: xr.DataTree) -> dict[str, Any]:
+    budget = int(tree.attrs["budget"])
+    values: dict[str, Any] = {"budget": None if budget == _NO_BUDGET else budget}
     for name in ("first_stage", "recourse"):
         values[name] = _read_columns(tree[name])
     for name in ("first_rows", "second_rows"):
@@ -69,7 +81,7 @@ def read_program(cls: type[TwoStageProgram], path: Path) -> TwoStageProgram:
         values[name] = _read_sparse(tree[name])
     for name in ("call_lower", "call_upper"):
         values[name] = AffineMap(_read_sparse(tree[name]), tree[name]["constant"].to_numpy())
-    return cls(**values)
+    return values
 
 
 def _columns_dataset(columns: Columns) -> xr.Dataset:

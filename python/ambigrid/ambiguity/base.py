@@ -69,7 +69,7 @@ def outcome_matrix(values: Any, uncertain: Labels, where: str) -> Vector:
         matrix = _block_matrix(values, uncertain.blocks[0].template, where)
     else:
         array = np.asarray(values, dtype=float)
-        matrix = array[:, None] if array.ndim == 1 else array.reshape(len(array), -1)
+        matrix = array.reshape(len(array), int(np.prod(array.shape[1:])))
     if matrix.shape[1] != uncertain.size:
         raise InputError(
             f"an outcome must have {uncertain.size} values, one per uncertain variable",
@@ -132,7 +132,8 @@ def _block_matrix(values: xr.DataArray, template: xr.DataArray, where: str) -> V
                 got=list(values[dim].to_numpy()[:3]),
                 fix="reindex them to the labels of the uncertain variable",
             )
-    array = values.transpose(*wanted).to_numpy().astype(float).reshape(values.sizes["scenario"], -1)
+    array = values.transpose(*wanted).to_numpy().astype(float)
+    array = array.reshape(values.sizes["scenario"], template.size)
     return np.asarray(array[:, template.to_numpy().ravel() >= 0])
 
 
