@@ -17,12 +17,11 @@ from ambigrid.algorithms.log import relative_gap
 from ambigrid.algorithms.loop import Incumbent
 from ambigrid.algorithms.master import Master
 from ambigrid.algorithms.stopping import Budget
+from ambigrid.algorithms.worst_case import worst_case
 from ambigrid.ambiguity import AmbiguitySet
 from ambigrid.engines import SolveStatus
 from ambigrid.errors import InputError
-from ambigrid.labels import Labels, Vector
 from ambigrid.program import TwoStageProgram
-from ambigrid.reformulations import Search
 from ambigrid.reformulations.base import Exactness
 from ambigrid.status import Status
 
@@ -54,9 +53,10 @@ class RobustSolution:
         First-stage variables, and duals of the first-stage rows (of the last master; with
         integers fixed where there are any).
     worst_case : xarray.Dataset (support)
-        Uncertain and adversarial variables at the support points, ``probability`` and ``value``
-        (the recourse cost there). A set's samples, or a box's nominal outcome, are always
-        there, other points where the worst law puts mass.
+        What `algorithms.worst_case` gives: uncertain and adversarial variables at the support
+        points, ``probability``, ``weight`` and ``value`` (the recourse cost there). A set's
+        samples, or a box's nominal outcome, are always there, other points where the worst
+        law puts mass.
     recourse : xarray.Dataset (support)
         Recourse variables at the support points.
     method : str
@@ -129,7 +129,7 @@ class RobustProgram:
         budget = Budget() if time_limit is None else Budget(time_limit)
         incumbent = method.run(master, budget)
         certified = certify and _is_certified(block, incumbent, method)
-        worst_case, recourse = _worst_case(block, incumbent)
+        worst, recourse = _worst_case(block, incumbent)
         return RobustSolution(
             status=_status(incumbent, method, certified),
             objective=-np.inf if incumbent.status is Status.UNBOUNDED else incumbent.upper,
@@ -138,7 +138,7 @@ class RobustProgram:
             exactness=exactness,
             first_stage=self.program.unpack(incumbent.x[0]),
             duals=_duals(master, incumbent),
-            worst_case=worst_case,
+            worst_case=worst,
             recourse=recourse,
             method=method.name,
             iterations=incumbent.iterations,
@@ -222,26 +222,10 @@ def _duals(master: Master, incumbent: Incumbent) -> xr.Dataset:
 
 
 def _worst_case(block: Block, incumbent: Incumbent) -> tuple[xr.Dataset, xr.Dataset]:
-    """Evaluate the support at the solution and put the worst law on it."""
+    """Put the worst law on the support, with the vertices found last among it."""
     if not incumbent.evaluations or not np.isfinite(incumbent.upper):
         return xr.Dataset(), xr.Dataset()
-    x, program = incumbent.x[0], block.program
     for item in incumbent.evaluations[0].found:
         if block.support_index(item.vertex.outcome) is None:
             block.risk.add(item.vertex.outcome)
-    search = block.searches[0]
-    found = [search.best(x, [Search(point)], thorough=True) for point in block.risk.support]
-    law = block.risk.worst_case(np.array([item.value for item in found]))[1]
-    kept = np.flatnonzero((law > 1e-9) | (np.arange(len(law)) < len(block.risk.reference)))
-    chosen = [found[k] for k in kept]
-    worst = _stack(program.uncertain, [item.vertex.outcome for item in chosen])
-    calls = [program.call(x, item.vertex.pattern) for item in chosen]
-    worst = worst.merge(_stack(program.adversarial, calls))
-    worst["probability"] = ("support", law[kept])
-    worst["value"] = ("support", np.array([item.value for item in chosen]))
-    return worst, _stack(program.recourse.labels, [item.recourse.recourse for item in chosen])
-
-
-def _stack(labels: Labels, vectors: Sequence[Vector]) -> xr.Dataset:
-    parts = [labels.unpack(vector) for vector in vectors]
-    return xr.concat(parts, "support").assign_coords(support=np.arange(len(parts)))
+    return worst_case(block, incumbent.x[0])
