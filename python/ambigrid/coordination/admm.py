@@ -180,13 +180,14 @@ class _Loop:
         team, shared, run = self.team, self.team.shared, self.context
         exchange = shared.owned({name: p.values for name, p in proposals.items()})
         followers = shared.followers if self.near else ()
+        tolerance = run.tolerance(self.lower, self.upper, len(team.agents))
 
         def question(agent: LocalAgent) -> tuple[float, Cost | None]:
             lower = agent.bound(self.multipliers[agent.name], run.budget)
             if agent.name not in followers:
                 return lower, None
             values = exchange[shared.parts[agent.name]]
-            return lower, agent.cost_at(values, run.gap / 5, run.budget)
+            return lower, agent.cost_at(values, tolerance, run.budget)
 
         for name in followers:
             team.sent(name, self.iteration, shared_values=exchange[shared.parts[name]])

@@ -104,10 +104,10 @@ class _Loop:
 
     def _ask(self) -> dict[str, Cost]:
         team, shared, run = self.team, self.team.shared, self.context
-        values = self.values
+        values, tolerance = self.values, run.tolerance(self.lower, self.upper, len(team.agents))
 
         def question(agent: LocalAgent) -> Cost:
-            return agent.cost_at(values[shared.parts[agent.name]], run.gap / 4, run.budget)
+            return agent.cost_at(values[shared.parts[agent.name]], tolerance, run.budget)
 
         for name, part in shared.parts.items():
             team.sent(name, self.iteration, shared_values=values[part])

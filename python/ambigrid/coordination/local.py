@@ -28,6 +28,9 @@ from ambigrid.status import Status
 _PASSES = 3
 """Masters solved per proposal: proposals need not be exact, bounds are."""
 
+_COARSE = 0.05
+"""Largest relative gap of a cost at given values."""
+
 _INNER_GAP = 2e-3
 """Relative excess of the searched risk over the master's at which a proposal is good enough."""
 
@@ -103,7 +106,7 @@ class LocalAgent:
         self._rest = np.setdiff1d(np.arange(first.size), self.shared)
         self._lower, self._upper = first.lower[self.shared], first.upper[self.shared]
         self._centre: Vector | None = None
-        self._trust = 1.0
+        self._trust, self._size = 1.0, 1.0
         self._trial: KeptPoint | None = None
         self.kept: KeptPoint | None = None
         self.row_duals: Vector | None = None
@@ -162,8 +165,13 @@ class LocalAgent:
         self.row_duals = self.master.first_row_duals(0, point)
         return point.bound + self.constant
 
-    def cost_at(self, values: Vector, gap: float, budget: Budget) -> Cost:
-        """Optimal cost with the shared variables fixed, to a relative gap."""
+    def cost_at(self, values: Vector, tolerance: float, budget: Budget) -> Cost:
+        """Optimal cost with the shared variables fixed, to an absolute tolerance, $.
+
+        While nothing is known of the size of the cost, `tolerance` may be infinite: then a few
+        per cent will do.
+        """
+        gap = float(np.clip(tolerance / max(1.0, abs(self._size)), 1e-6, _COARSE))
         fixed = np.clip(values, self._lower, self._upper)
         self.master.set_linear(0, self.shared, np.zeros(len(fixed)))
         self.master.set_bounds(0, self.shared, fixed, fixed)
@@ -176,6 +184,7 @@ class LocalAgent:
             self.master.set_bounds(0, self.shared, self._lower, self._upper)
         if not incumbent.evaluations:
             return Cost(-np.inf, np.zeros(len(fixed)), np.inf)
+        self._size = incumbent.upper
         self._trial = KeptPoint(incumbent.x[0], incumbent.static[0], incumbent.evaluations[0])
         return Cost(incumbent.point.bound + self.constant, slopes, incumbent.upper + self.constant)
 

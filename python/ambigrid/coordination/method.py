@@ -46,6 +46,11 @@ class Run:
         """Wall time of this run and of those it resumes."""
         return self.offset + self.budget.elapsed
 
+    def tolerance(self, lower: float, upper: float, agents: int) -> float:
+        """Absolute accuracy, $, that one agent's answer needs; infinite while costs are unknown."""
+        known = [abs(bound) for bound in (lower, upper) if np.isfinite(bound)]
+        return self.gap * max(known) / (4 * agents) if known else np.inf
+
     def record(self, record: IterationRecord) -> None:
         """Log an iteration and show it."""
         self.history.append(record)
