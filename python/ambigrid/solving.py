@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from importlib.metadata import version
 from os import cpu_count
 from pathlib import Path
@@ -49,7 +49,7 @@ class Study(Protocol):
         ...
 
     def couplings(self) -> list[Coupling]:
-        """What the agents share."""
+        """Variables that agents share."""
         ...
 
     def preamble(self) -> list[tuple[str, str, str, np.ndarray]]:
@@ -149,13 +149,13 @@ def solve(
         for sender, receiver, name, values in study.preamble():
             team.log.note(sender, receiver, 0, **{name: values})
         session = _Session(team, method, limits, identity, checkpoint, earlier, progress)
-        agreement, message = session.coordinate()
-        proof = session.certify(agreement)
+        agreement, message, proof = session.agree_and_prove()
         found = session.findings()
     facts |= {
         "build_seconds": build_seconds,
-        "wall_seconds": session.run.seconds,
+        "wall_seconds": session.coordination_seconds,
         "certificate_seconds": proof.seconds,
+        "certificate_programs": proof.programs,
         "messages": len(team.log),
         "numbers_exchanged": team.log.volume,
     }
@@ -179,6 +179,7 @@ class _Session:
     ) -> None:
         self.team, self.method, self.limits = team, method, limits
         self.identity, self.path = identity, checkpoint
+        self.coordination_seconds = 0.0
         self.run = Run(Budget(limits.time_limit), limits.gap * _SHARE, progress=progress)
         self.run.save = self._save
         if earlier is not None:
@@ -187,7 +188,22 @@ class _Session:
             for name, state in earlier.agents.items():
                 team.agents[name].restore(dict(state))
 
-    def coordinate(self) -> tuple[Agreement, str]:
+    def agree_and_prove(self) -> tuple[Agreement, str, Certification]:
+        """Coordinate, prove, and coordinate again where the proof found worse calls."""
+        budget = Budget(self.limits.certificate_limit)
+        seconds, programs = 0.0, 0
+        while True:
+            agreement, message = self._coordinate()
+            self.coordination_seconds = self.run.seconds - seconds
+            proof = self._prove(agreement, budget)
+            seconds, programs = seconds + proof.seconds, programs + proof.programs
+            proof = replace(proof, seconds=seconds, programs=programs)
+            closed = relative_gap(agreement.lower, proof.upper) <= self.limits.gap
+            if closed or not proof.certified or budget.expired or self.run.budget.expired:
+                return agreement, message, proof
+            self.run.resumed = self.method.reopened(self.run.state)
+
+    def _coordinate(self) -> tuple[Agreement, str]:
         """Run the method; Ctrl-C and solver failures end it with what there is."""
         try:
             return self.method.run(self.team, self.run), ""
@@ -198,14 +214,14 @@ class _Session:
             late = self.run.budget.expired
             return self._cut_short(Status.TIME_LIMIT if late else Status.ERROR), str(error)
 
-    def certify(self, agreement: Agreement) -> Certification:
+    def _prove(self, agreement: Agreement, budget: Budget) -> Certification:
         """Prove the upper bound, unless that is not wanted or there is nothing to prove."""
         if not self.limits.certify or not agreement.status.solved:
             return Certification(agreement.upper, False, 0.0)
         try:
-            budget = Budget(self.limits.certificate_limit)
             return certify_team(self.team, agreement, self.limits.gap, budget)
         except KeyboardInterrupt:
+            budget.stop()
             return Certification(agreement.upper, False, 0.0)
 
     def findings(self) -> dict[str, Findings]:

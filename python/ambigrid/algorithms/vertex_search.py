@@ -69,7 +69,7 @@ class VertexSearch:
         found = [
             self._climb(x, search, start)
             for search in searches
-            for start in self._starts(search, thorough)
+            for start in self._starts(x, search, thorough)
         ]
         winner = max(found, key=lambda item: item.value)
         self._memory = winner.vertex.pattern
@@ -93,10 +93,12 @@ class VertexSearch:
         self._memory = winner.vertex.pattern
         return winner
 
-    def _starts(self, search: Search, thorough: bool) -> list[Vertex]:
+    def _starts(self, x: Vector, search: Search, thorough: bool) -> list[Vertex]:
         known = [self._memory] if self._memory.any() else []
         patterns = known + self._others
-        if known and not thorough:
+        if not self._can_call(x):
+            patterns = [*known, *self._others][:1]
+        elif known and not thorough:
             self._turn = (self._turn + 1) % len(self._others)
             patterns = [*known, self._others[self._turn]]
         outcomes = [search.outcome]
@@ -106,6 +108,10 @@ class VertexSearch:
                 outcome[search.columns] = search.options[:, option]
                 outcomes.append(outcome)
         return [Vertex(outcome, pattern) for pattern in patterns for outcome in outcomes]
+
+    def _can_call(self, x: Vector) -> bool:
+        """Whether any coordinate of the call has room to move at x."""
+        return bool((self._program.call_upper(x) > self._program.call_lower(x) + 1e-9).any())
 
     def _climb(self, x: Vector, search: Search, start: Vertex) -> Found:
         best = self._found(x, search, start)

@@ -88,6 +88,12 @@ class ADMM:
                 loop.status, loop.finished = Status.TIME_LIMIT, True
         return loop.agreement()
 
+    def reopened(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Forget the upper bound; bounds below, cuts and multipliers stay."""
+        scalars = state["scalars"].copy()
+        scalars[2] = np.inf
+        return {**state, "scalars": scalars}
+
 
 class _Loop:
     """Consensus, multipliers and bounds between iterations."""
@@ -122,7 +128,7 @@ class _Loop:
             )
         )
         self._adapt(primal, dual)
-        self.context.save(self._state())
+        self.context.keep_state(self._state())
         self.primal = primal
         self._stop(primal, dual)
 

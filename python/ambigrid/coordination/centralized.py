@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class Centralized:
         master = Master(blocks, _ties(team, names))
         constant = sum(agent.constant for agent in team.agents.values())
         for index, agent in enumerate(team.agents.values()):
-            _give_cuts(master, index, agent.master)
+            _give_cuts(master, index, agent.master, 0)
 
         def record(incumbent: Incumbent) -> None:
             run.record(
@@ -62,7 +62,14 @@ class Centralized:
         benders = Benders(gap=run.gap, iterations=self.iterations)
         with ThreadPoolExecutor(team.workers) as executor:
             incumbent = benders.run(master, run.budget, record, map_blocks=executor.map)
+        for index, agent in enumerate(team.agents.values()):
+            if not len(agent.master.pools[0]):
+                _give_cuts(agent.master, 0, master, index)
         return self._agreement(team, master, incumbent, constant)
+
+    def reopened(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Nothing to forget: the loop starts anew from the agents' cuts."""
+        return {}
 
     def _agreement(
         self, team: Team, master: Master, incumbent: Incumbent, constant: float
@@ -97,9 +104,9 @@ def _ties(team: Team, names: list[str]) -> list[tuple[int, Positions, int, Posit
     return ties
 
 
-def _give_cuts(master: Master, index: int, own: Master) -> None:
-    pool = own.pools[0]
-    master.restore_pool(index, pool.gradient, pool.constant, pool.support)
+def _give_cuts(to: Master, index: int, source: Master, source_index: int) -> None:
+    pool = source.pools[source_index]
+    to.restore_pool(index, pool.gradient, pool.constant, pool.support)
 
 
 def _prices(team: Team, master: Master, incumbent: Incumbent, index: int, name: str) -> Vector:

@@ -48,8 +48,12 @@ class CutSharing:
             (self.iterations, "iterations", self.iterations >= 1),
         ):
             if not legal:
-                raise InputError("value out of range", where=f"CutSharing {what}", got=value,
-                                 fix="give a level in (0, 1) and at least one iteration")  # fmt: skip
+                raise InputError(
+                    "value out of range",
+                    where=f"CutSharing {what}",
+                    got=value,
+                    fix="give a level in (0, 1) and at least one iteration",
+                )
 
     def run(self, team: Team, run: Run) -> Agreement:
         """Coordinate the team until the gap is within tolerance.
@@ -70,6 +74,12 @@ class CutSharing:
         while not loop.finished:
             loop.step()
         return loop.agreement()
+
+    def reopened(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Forget the upper bound; bounds below, cuts and multipliers stay."""
+        scalars = state["scalars"].copy()
+        scalars[1] = np.inf
+        return {**state, "scalars": scalars}
 
 
 class _Loop:
@@ -99,7 +109,7 @@ class _Loop:
                     self.iteration, self.lower, self.upper, seconds=self.context.seconds
                 )
             )
-            self.context.save(self._state())
+            self.context.keep_state(self._state())
             self._stop()
 
     def _ask(self) -> dict[str, Cost]:

@@ -16,6 +16,8 @@ from ambigrid.algorithms.benders import (
     model_risk,
 )
 from ambigrid.algorithms.block import Block, Evaluation
+from ambigrid.algorithms.certificate import certify
+from ambigrid.algorithms.inner_maximum import InnerMaximum
 from ambigrid.algorithms.master import Master, MasterPoint, Proximal
 from ambigrid.algorithms.stopping import Budget
 from ambigrid.algorithms.worst_case import worst_case
@@ -75,6 +77,16 @@ class KeptPoint:
 
 
 @dataclass(frozen=True)
+class Proof:
+    """Cost of a kept point, $: as searched, as proved; whether that is near enough."""
+
+    searched: float
+    proved: float
+    within: bool
+    solved: int
+
+
+@dataclass(frozen=True)
 class Findings:
     """An operator's part of a result, labelled; it stays with the operator's own data."""
 
@@ -110,6 +122,7 @@ class LocalAgent:
         self._trial: KeptPoint | None = None
         self.kept: KeptPoint | None = None
         self.row_duals: Vector | None = None
+        self._inner: InnerMaximum | None = None
 
     @property
     def bounds(self) -> tuple[Vector, Vector]:
@@ -192,14 +205,36 @@ class LocalAgent:
         """Remember the point last proposed or costed as this operator's part of the answer."""
         self.kept = self._trial
 
-    def verify(self) -> float:
-        """Search thoroughly at the kept point, learn its cuts, return its cost."""
+    def certify(self, room: float, budget: Budget) -> Proof:
+        """Prove an upper bound on the cost of the kept point; learn the vertices that it finds.
+
+        Parameters
+        ----------
+        room : float
+            How far the proved cost may lie above the searched one, $.
+        budget : Budget
+        """
         assert self.kept is not None
-        point = self._as_point(self.kept)
-        evaluation = evaluate_blocks(self.master, point, True)[0]
-        add_violated_cuts(self.master, point, (evaluation,))
-        self.kept = KeptPoint(self.kept.x, self.kept.static, evaluation)
-        return evaluation.total + self.constant
+        if self._inner is None and self.block.program.adversarial.size + self.block.risk.grows:
+            self._inner = InnerMaximum(self.block.program)
+        kept = self.kept
+        certificate = certify(
+            self.block, kept.x, kept.static, kept.evaluation,
+            target=kept.evaluation.total, tolerance=room, budget=budget, inner=self._inner,
+        )  # fmt: skip
+        values = np.array([item.value for item in certificate.found])
+        risk = self.block.risk.risk(values, kept.static)
+        cost = kept.evaluation.first_stage_cost
+        self.kept = KeptPoint(kept.x, kept.static, Evaluation(certificate.found, risk, cost))
+        if certificate.worse:
+            found = Evaluation(certificate.worse, np.inf, cost)
+            add_violated_cuts(self.master, self._as_point(self.kept), (found,))
+        return Proof(
+            cost + risk + self.constant,
+            certificate.upper + self.constant,
+            certificate.within,
+            certificate.solved,
+        )
 
     def findings(self) -> Findings:
         """Labelled arrays of the kept point: this operator's part of a result."""

@@ -40,6 +40,7 @@ class Run:
     save: Callable[[dict[str, Any]], None] = lambda state: None
     resumed: dict[str, Any] = field(default_factory=dict)
     offset: float = 0.0
+    state: dict[str, Any] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -55,6 +56,11 @@ class Run:
         """Log an iteration and show it."""
         self.history.append(record)
         self.progress(record)
+
+    def keep_state(self, state: dict[str, Any]) -> None:
+        """Remember the method's state after an iteration, and save it."""
+        self.state = state
+        self.save(state)
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,10 @@ class Method(Protocol):
 
     def run(self, team: Team, run: Run) -> Agreement:
         """Coordinate the team."""
+        ...
+
+    def reopened(self, state: dict[str, Any]) -> dict[str, Any]:
+        """State from which to go on after a proof has raised the upper bound."""
         ...
 
 
