@@ -23,6 +23,9 @@ _STATUS = {
     highspy.HighsModelStatus.kObjectiveTarget: SolveStatus.OPTIMAL,
 }
 
+_HEURISTICS = ("rins", "rens", "root_reduced_cost", "feasibility_jump")
+"""They run sub-problems even at an effort of zero."""
+
 
 class PersistentProgram:
     """A linear (or mixed-integer) program that lives in HiGHS between solves.
@@ -134,12 +137,31 @@ def solve_linear(program: LinearProgram, time_limit: float = np.inf) -> Solution
 
 
 def solve_mixed_integer(
-    program: MixedInteger, *, absolute_gap: float, time_limit: float = np.inf
+    program: MixedInteger,
+    *,
+    absolute_gap: float,
+    time_limit: float = np.inf,
+    heuristics: bool = True,
 ) -> Solution:
-    """Solve a mixed-integer program until objective − bound ≤ `absolute_gap`."""
+    """Solve a mixed-integer program until objective − bound ≤ `absolute_gap`.
+
+    Parameters
+    ----------
+    program : MixedInteger
+    absolute_gap : float
+        In the unit of the objective.
+    time_limit : float
+        Seconds.
+    heuristics : bool
+        Whether to search for points besides branching; a waste where the start is good.
+    """
     highs = PersistentProgram(program.relaxation, program.integer)
     highs._highs.setOptionValue("mip_rel_gap", 0.0)
     highs._highs.setOptionValue("mip_abs_gap", max(absolute_gap, 1e-9))
+    if not heuristics:
+        highs._highs.setOptionValue("mip_heuristic_effort", 0.0)
+        for name in _HEURISTICS:
+            highs._highs.setOptionValue(f"mip_heuristic_run_{name}", False)
     if program.start is not None:
         columns = np.flatnonzero(program.integer).astype(np.int32)
         highs._highs.setSolution(len(columns), columns, program.start[columns])
