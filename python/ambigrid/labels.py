@@ -38,11 +38,51 @@ class LabelBlock:
         flat = self.template.to_numpy().ravel()
         return np.asarray(flat[flat >= 0], dtype=np.intp)
 
-    def unpack(self, vector: Vector) -> xr.DataArray:
-        """Return the block's part of `vector` with its labels; NaN where masked."""
+    def unpack(self, vector: Vector, along: xr.DataArray | None = None) -> xr.DataArray:
+        """Return the block's part of `vector` with its labels; NaN where masked.
+
+        With `along`, the labels of a leading dim, `vector` has a row for each of them.
+        """
         index = self.template.to_numpy()
-        values = np.where(index >= 0, vector[np.maximum(index, 0)], np.nan)
-        return xr.DataArray(values, self.template.coords, self.template.dims, self.name)
+        values = np.where(index >= 0, vector[..., np.maximum(index, 0)], np.nan)
+        coords, dims = self.template.coords, self.template.dims
+        if along is None:
+            return xr.DataArray(values, coords, dims, self.name)
+        leading = {along.dims[0]: along.to_numpy()}
+        return xr.DataArray(values, {**leading, **coords}, (*along.dims, *dims), self.name)
+
+    def pack(self, values: xr.DataArray, along: str | None = None) -> Vector:
+        """Values at `positions`, from an array with this block's labels in any order.
+
+        With `along`, a further dim of `values`, there is a row for each of its labels.
+
+        Raises
+        ------
+        InputError
+            If dims or labels are not those of the block, or a value that exists is not finite.
+        """
+        dims = self.template.dims
+        leading = () if along is None else (along,)
+        if set(values.dims) != {*leading, *dims}:
+            raise InputError(
+                "the dims are not those of the variable",
+                where=self.name,
+                got=_listed(values.dims) or "none",
+                fix=f"give the dims {_listed((*leading, *dims))}",
+            )
+        for dim in dims:
+            _check_labels(f"{self.name}, {dim}", values[dim], self.template[dim])
+        aligned = values.sel({dim: self.template[dim].to_numpy() for dim in dims})
+        exists = self.template.to_numpy() >= 0
+        packed = aligned.transpose(*leading, *dims).to_numpy()[..., exists].astype(float)
+        broken = np.argwhere(~np.isfinite(packed))
+        if len(broken):
+            raise InputError(
+                "the value must be finite",
+                where=self.find(int(self.positions[broken[0][-1]])),
+                got=packed[tuple(broken[0])],
+            )
+        return np.asarray(packed)
 
     def find(self, position: int) -> str | None:
         """Return ``name[dim=label, …]`` of a position, or None where it is not in this block."""
@@ -90,9 +130,32 @@ class Labels:
         block = self.block(name)
         return LabelBlock(name, block.template.sel(select) if select else block.template).positions
 
-    def unpack(self, vector: Vector) -> xr.Dataset:
-        """Return `vector` as a Dataset with one variable per block."""
-        return xr.Dataset({block.name: block.unpack(vector) for block in self.blocks})
+    def unpack(self, vector: Vector, along: xr.DataArray | None = None) -> xr.Dataset:
+        """Return `vector` as a Dataset with one variable per block.
+
+        With `along`, the labels of a leading dim, `vector` has a row for each of them.
+        """
+        return xr.Dataset({block.name: block.unpack(vector, along) for block in self.blocks})
+
+    def pack(self, dataset: xr.Dataset, along: str | None = None) -> Vector:
+        """Return the vector that `unpack` turns into `dataset`; with `along`, a row per label.
+
+        Raises
+        ------
+        InputError
+            If a variable is missing, or its dims, labels or values cannot be used.
+        """
+        leading = () if along is None else (dataset.sizes[along],)
+        vector = np.zeros((*leading, self.size))
+        for block in self.blocks:
+            if block.name not in dataset:
+                raise InputError(
+                    "the variable is missing",
+                    where=block.name,
+                    got="variables " + (_listed(dataset.data_vars) or "none"),
+                )
+            vector[..., block.positions] = block.pack(dataset[block.name], along)
+        return vector
 
     def describe(self, position: int) -> str:
         """Return the label of a position as text."""
@@ -147,6 +210,23 @@ def select_labels(templates: Iterable[tuple[str, xr.DataArray]], kept: Positions
 def concatenate(vectors: Sequence[Vector]) -> Vector:
     """Join vectors, also when there are none."""
     return np.concatenate(vectors) if vectors else np.zeros(0)
+
+
+def _check_labels(where: str, got: xr.DataArray, expected: xr.DataArray) -> None:
+    """Refuse labels that are missing, unknown or double."""
+    index = got.to_index()
+    other = index.symmetric_difference(expected.to_index())
+    if len(other) or not index.is_unique:
+        raise InputError(
+            "the labels are not those of the variable",
+            where=where,
+            got=f"{len(index)} labels" + (f", differing in {_text(other[0])}" * bool(len(other))),
+            fix=f"give each of the {expected.size} labels once",
+        )
+
+
+def _listed(names: Iterable[Hashable]) -> str:
+    return ", ".join(map(str, names))
 
 
 def _text(label: Any) -> str:

@@ -132,6 +132,10 @@ class TwoStageProgram:
         """Return a stage's vector as labelled arrays, one per variable."""
         return self.labels(stage).unpack(vector)
 
+    def pack(self, dataset: xr.Dataset, stage: Stage = "first_stage") -> Vector:
+        """Return the vector of a stage from labelled arrays, as `unpack` gives them."""
+        return self.labels(stage).pack(dataset)
+
     def call(self, x: Vector, pattern: np.ndarray) -> Vector:
         """δ of a pattern: +1 the upper end of the box at x, -1 the lower end, 0 no call."""
         upper, lower = self.call_upper(x), self.call_lower(x)

@@ -120,7 +120,7 @@ def _time_line(result: Result) -> str:
     )
 
 
-def _table(title: str, *columns: str) -> Table:
+def new_table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     table.show_edge = table.pad_edge = False
     for position, column in enumerate(columns):
@@ -129,7 +129,7 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _costs(result: Result) -> Table:
-    table = _table("Worst-case expected cost", "agent", "$", "share")
+    table = new_table("Worst-case expected cost", "agent", "$", "share")
     total = sum(result.agents.values())
     for name, cost in result.agents.items():
         table.add_row(name, f"{cost:,.2f}", f"{100 * cost / total:.1f} %" if total else "")
@@ -137,7 +137,7 @@ def _costs(result: Result) -> Table:
 
 
 def _reserves(result: Result) -> Table:
-    table = _table("Reserve over the day", "agent", "product", "MWh", "highest MW")
+    table = new_table("Reserve over the day", "agent", "product", "MWh", "highest MW")
     if not result.has("dispatch"):
         return table
     for agent, node in result.dispatch.children.items():
@@ -153,7 +153,7 @@ def _reserves(result: Result) -> Table:
 
 
 def _quality(result: Result) -> Table:
-    table = _table("Losses over the day, MWh", "agent", "quantity", "expected", "worst case")
+    table = new_table("Losses over the day, MWh", "agent", "quantity", "expected", "worst case")
     table.columns[1].justify = "left"
     for agent, node in _derived(result):
         for stem, words in _QUALITY.items():
@@ -165,7 +165,7 @@ def _quality(result: Result) -> Table:
 
 
 def _radius(result: Result) -> Table:
-    table = _table("Ambiguity", "agent", "radius", "median sample distance", "ratio")
+    table = new_table("Ambiguity", "agent", "radius", "median sample distance", "ratio")
     for agent, node in _derived(result):
         if "radius" not in node or "median_sample_distance" not in node:
             continue

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ambigrid.cli.common import AsJson, choose, print_json, print_table, say
+from ambigrid.cli.common import (
+    AsJson,
+    choose,
+    output_paths,
+    parse_days,
+    print_json,
+    print_table,
+    say,
+)
 from ambigrid.results import Result, load_result
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.figure import Figure
 
 ResultFile = Annotated[Path, typer.Argument(help="A result file written by `ambigrid run`.")]
-POLICIES = ("two-stage", "rolling")
+POLICIES: dict[str, Literal["two-stage", "rolling"]] = {
+    "two-stage": "two-stage",
+    "rolling": "rolling",
+}
+CALLS: dict[str, Literal["requested", "worst", "none"]] = {
+    "requested": "requested",
+    "worst": "worst",
+    "none": "none",
+}
 
 
 def reproduce(
@@ -65,20 +82,57 @@ def evaluate(
     policy: Annotated[
         str, typer.Option(help="How the day is operated.", metavar="|".join(POLICIES))
     ] = "two-stage",
+    calls: Annotated[
+        str, typer.Option(help="Which calls the feeders follow.", metavar="|".join(CALLS))
+    ] = "requested",
+    samples: Annotated[
+        Path | None,
+        typer.Option(help="NetCDF file: a group per operator with renewable_held_out, MW."),
+    ] = None,
+    days: Annotated[
+        str | None, typer.Option(help="How many days, or all; rolling takes 20 unless told.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder, or .nc file; by default beside the result.")
+    ] = None,
+    no_plot: Annotated[bool, typer.Option("--no-plot", help="Save no picture.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Operate a schedule on the held-out days of its case."""
+    """Operate a schedule on held-out days; print the report; save it (.nc) and its picture."""
     from ambigrid.cases import load_case
     from ambigrid.evaluation import evaluate as evaluate_result
+    from ambigrid.evaluation import read_held_out
+    from ambigrid.plotting import save_figure
 
-    choose("--policy", policy, POLICIES)
+    chosen = POLICIES[choose("--policy", policy, POLICIES)], CALLS[choose("--calls", calls, CALLS)]
+    count = parse_days(days)
     loaded = load_result(result)
-    system = load_case(case or str(loaded.attribute("case")), seed=loaded.attribute("seed", 0))
-    evaluation = evaluate_result(loaded, system, policy=policy)
+    held_out = None if samples is None else read_held_out(samples)
+    evaluation = evaluate_result(
+        loaded,
+        load_case(case) if case else _own_case(loaded),
+        chosen[0],
+        calls=chosen[1],
+        samples=held_out,
+        days=count,
+        progress=say,
+    )
+    target, picture = output_paths(output or result.parent, f"{result.stem}-{policy}")
+    files = {"evaluation": str(evaluation.save(target))}
+    if not no_plot:
+        files["picture"] = str(save_figure(evaluation.plot(), picture))
     if as_json:
-        print_json(evaluation.summary())
-    else:
-        print(evaluation.report(), end="")
+        print_json(evaluation.summary() | {"files": files})
+        return
+    print(evaluation.report(), end="")
+    say("\nsaved " + " and ".join(files.values()))
+
+
+def _own_case(result: Result) -> xr.DataTree:
+    """Load the case a result names, with the seed it records."""
+    from ambigrid.cases import load_case
+
+    return load_case(str(result.attribute("case")), seed=int(result.attribute("seed", 0)))
 
 
 def _draw(result: Result, picture: str, agent: str | None, station: str | None) -> Figure:

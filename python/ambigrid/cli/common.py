@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich import box
@@ -110,6 +110,26 @@ def parse_radius(text: str) -> float | dict[str, float]:
         return _radius(text, text)
     parts = [part.partition("=") for part in text.split(",")]
     return {name.strip(): _radius(number, text) for name, _, number in parts}
+
+
+def parse_days(text: str | None) -> int | Literal["all"] | None:
+    """Read a number of days, or ``all``; None stays None.
+
+    Raises
+    ------
+    InputError
+        If the text is neither.
+    """
+    if text is None or text == "all":
+        return "all" if text else None
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(
+            "the number of days is a whole number of at least 1, or all",
+            where="--days",
+            got=repr(text),
+            fix="write --days 20 or --days all",
+        )
+    return int(text)
 
 
 def output_paths(output: Path | None, name: str) -> tuple[Path, Path]:
