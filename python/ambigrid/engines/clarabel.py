@@ -17,6 +17,9 @@ _STATUS = {
     "MaxIterations": SolveStatus.TIME_LIMIT,
 }
 
+_ATTEMPTS = ((False, 1e-8), (True, 1e-8), (True, 1e-7))
+"""Equilibration and static regularisation, tried in turn; tolerances are always the same."""
+
 
 def solve_quadratic(
     program: LinearProgram,
@@ -45,8 +48,9 @@ def solve_quadratic(
     near = np.zeros(len(program.cost)) if near is None else near
     rhs, cost = rhs - matrix @ near, program.cost + hessian @ near
     upper_triangle = sp.csc_matrix(sp.triu(hessian))
-    for equilibrate in (False, True):
+    for equilibrate, regularization in _ATTEMPTS:
         settings = _settings(time_limit, equilibrate)
+        settings.static_regularization_constant = regularization
         solver = clarabel.DefaultSolver(upper_triangle, cost, matrix, rhs, cones, settings)
         raw = solver.solve()
         status = _STATUS.get(str(raw.status), SolveStatus.ERROR)
@@ -82,16 +86,27 @@ def _cone_form(
     eq = np.flatnonzero(equal)
     low = np.flatnonzero(np.isfinite(program.row_lower) & ~equal)
     high = np.flatnonzero(np.isfinite(program.row_upper) & ~equal)
-    col_low = np.flatnonzero(np.isfinite(program.lower))
-    col_high = np.flatnonzero(np.isfinite(program.upper))
+    fixed = program.lower == program.upper
+    col_eq = np.flatnonzero(fixed)
+    col_low = np.flatnonzero(np.isfinite(program.lower) & ~fixed)
+    col_high = np.flatnonzero(np.isfinite(program.upper) & ~fixed)
     rows = sp.csr_array(program.matrix)
     identity = sp.eye_array(len(program.cost), format="csr")
     matrix = sp.vstack(
-        [rows[eq], -rows[low], rows[high], -identity[col_low], identity[col_high]], format="csc"
+        [
+            rows[eq],
+            identity[col_eq],
+            -rows[low],
+            rows[high],
+            -identity[col_low],
+            identity[col_high],
+        ],
+        format="csc",
     )
     rhs = np.concatenate(
         [
             program.row_upper[eq],
+            program.upper[col_eq],
             -program.row_lower[low],
             program.row_upper[high],
             -program.lower[col_low],
@@ -99,23 +114,25 @@ def _cone_form(
         ]
     )
     cones: list[object] = []
-    if len(eq):
-        cones.append(clarabel.ZeroConeT(len(eq)))
-    if len(rhs) > len(eq):
-        cones.append(clarabel.NonnegativeConeT(len(rhs) - len(eq)))
-    return sp.csc_matrix(matrix), rhs, cones, [eq, low, high, col_low, col_high]
+    equalities = len(eq) + len(col_eq)
+    if equalities:
+        cones.append(clarabel.ZeroConeT(equalities))
+    if len(rhs) > equalities:
+        cones.append(clarabel.NonnegativeConeT(len(rhs) - equalities))
+    return sp.csc_matrix(matrix), rhs, cones, [eq, col_eq, low, high, col_low, col_high]
 
 
 def _split_duals(
     multipliers: Vector, sides: list[np.ndarray], program: LinearProgram
 ) -> tuple[Vector, Vector]:
-    eq, low, high, col_low, col_high = np.split(
+    eq, col_eq, low, high, col_low, col_high = np.split(
         multipliers, np.cumsum([len(side) for side in sides])[:-1]
     )
     row_duals, reduced = np.zeros(len(program.row_lower)), np.zeros(len(program.cost))
     row_duals[sides[0]] -= eq
-    row_duals[sides[1]] += low
-    row_duals[sides[2]] -= high
-    reduced[sides[3]] += col_low
-    reduced[sides[4]] -= col_high
+    reduced[sides[1]] -= col_eq
+    row_duals[sides[2]] += low
+    row_duals[sides[3]] -= high
+    reduced[sides[4]] += col_low
+    reduced[sides[5]] -= col_high
     return row_duals, reduced
