@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +12,11 @@ import xarray as xr
 
 from ambigrid.algorithms import Benders, ColumnConstraint, Extensive
 from ambigrid.algorithms.applicability import check
-from ambigrid.algorithms.block import Block
+from ambigrid.algorithms.block import Block, Evaluation
+from ambigrid.algorithms.certificate import Certificate
+from ambigrid.algorithms.certificate import certify as certify_point
 from ambigrid.algorithms.log import relative_gap
-from ambigrid.algorithms.loop import Incumbent
+from ambigrid.algorithms.loop import Incumbent, without_values
 from ambigrid.algorithms.master import Master
 from ambigrid.algorithms.stopping import Budget
 from ambigrid.algorithms.worst_case import worst_case
@@ -63,6 +65,8 @@ class RobustSolution:
     iterations : int
     seconds : float
         Wall time.
+    message : str
+        Why the worst case could not be proved, where it could not.
     """
 
     status: Status
@@ -77,6 +81,7 @@ class RobustSolution:
     method: str
     iterations: int
     seconds: float
+    message: str = ""
 
     @property
     def gap(self) -> float:
@@ -127,8 +132,7 @@ class RobustProgram:
         exactness = check(self.program, block.ambiguity, method.name)
         master = Master([block])
         budget = Budget() if time_limit is None else Budget(time_limit)
-        incumbent = method.run(master, budget)
-        certified = certify and _is_certified(block, incumbent, method)
+        incumbent, certified, message = _run(block, master, method, budget, certify=certify)
         worst, recourse = _worst_case(block, incumbent)
         return RobustSolution(
             status=_status(incumbent, method, certified),
@@ -143,6 +147,7 @@ class RobustProgram:
             method=method.name,
             iterations=incumbent.iterations,
             seconds=time.monotonic() - started,
+            message=message,
         )
 
 
@@ -199,10 +204,42 @@ def robustify(
     return RobustProgram(model, ambiguity)
 
 
-def _is_certified(block: Block, incumbent: Incumbent, method: Method) -> bool:
-    if incumbent.status is not Status.CONVERGED:
-        return False
-    return isinstance(method, Extensive) or block.lists_all(incumbent.static[0])
+def _run(
+    block: Block, master: Master, method: Method, budget: Budget, *, certify: bool
+) -> tuple[Incumbent, bool, str]:
+    """Run the method; prove its worst case, and go on where the proof finds a worse one.
+
+    Returns the incumbent, whether it is proved, and why not where that cannot be done.
+    """
+    while True:
+        incumbent = method.run(master, budget)
+        if incumbent.status is not Status.CONVERGED or not certify:
+            return incumbent, False, ""
+        if isinstance(method, Extensive) or block.lists_all(incumbent.static[0]):
+            return incumbent, True, ""
+        try:
+            proof = _prove(block, incumbent, method.gap, budget)
+        except InputError as error:
+            return incumbent, False, f"The worst case is not proved: {error}"
+        if proof.within or not proof.worse or budget.expired:
+            proved = bool(np.isfinite(proof.upper))
+            upper = proof.upper if proved else incumbent.upper
+            return replace(incumbent, upper=max(incumbent.upper, upper)), proved, ""
+        worse = Evaluation(proof.worse, np.inf, incumbent.evaluations[0].first_stage_cost)
+        method.extend(master, without_values(incumbent.point, incumbent.x), (worse,))
+
+
+def _prove(block: Block, incumbent: Incumbent, gap: float, budget: Budget) -> Certificate:
+    tolerance = max(_TOLERANCE, gap) * max(1.0, abs(incumbent.upper))
+    return certify_point(
+        block,
+        incumbent.x[0],
+        incumbent.static[0],
+        incumbent.evaluations[0],
+        target=min(incumbent.lower, incumbent.upper),
+        tolerance=tolerance,
+        budget=budget,
+    )
 
 
 def _status(incumbent: Incumbent, method: Method, certified: bool) -> Status:

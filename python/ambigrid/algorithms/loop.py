@@ -253,7 +253,7 @@ class _Loop:
         worse = value > self.upper + 1e-9 * (1.0 + abs(self.upper))
         self.upper, self.evaluations = value, evaluations
         if worse:
-            self.method.extend(self.master, _without_values(self.best), evaluations)
+            self.method.extend(self.master, without_values(self.best), evaluations)
         if self._within_gap():
             self._end(Status.CONVERGED)
         elif not worse:
@@ -267,9 +267,10 @@ class _Loop:
         self.status, self.finished = status, True
 
 
-def _without_values(point: MasterPoint) -> MasterPoint:
-    """Return a point that knows of no θ: values that were slack there hide no violation."""
-    return replace(point, theta=tuple(np.full(len(theta), -np.inf) for theta in point.theta))
+def without_values(point: MasterPoint, x: tuple[Vector, ...] | None = None) -> MasterPoint:
+    """Return a point, or another x, that knows no θ: values slack there hide no violation."""
+    unknown = tuple(np.full(len(theta), -np.inf) for theta in point.theta)
+    return replace(point, x=x or point.x, theta=unknown)
 
 
 ENDINGS = {

@@ -103,10 +103,8 @@ class VertexSearch:
             patterns = [*known, self._others[self._turn]]
         outcomes = [search.outcome]
         if thorough and len(search.columns):
-            for option in (0, -1):
-                outcome = search.outcome.copy()
-                outcome[search.columns] = search.options[:, option]
-                outcomes.append(outcome)
+            slope = np.ones(len(search.columns))
+            outcomes += [_best_outcome(search, slope), _best_outcome(search, -slope)]
         return [Vertex(outcome, pattern) for pattern in patterns for outcome in outcomes]
 
     def _can_call(self, x: Vector) -> bool:
