@@ -101,6 +101,14 @@ class Master:
             self.add_support(index, k)
 
     def add_support(self, index: int, k: int) -> None:
+        """Add θ_k, and those before it that another master has learnt of.
+
+        Masters that share a block share its support.
+        """
+        for number in range(len(self._theta[index]), k + 1):
+            self._add_value(index, number)
+
+    def _add_value(self, index: int, k: int) -> None:
         """Add θ_k and the rows that tie it to the risk."""
         block = self.blocks[index]
         lower = np.full(1, recourse_floor(block))
@@ -115,6 +123,7 @@ class Master:
     def add_cuts(self, index: int, cuts: Sequence[tuple[int, Cut]]) -> None:
         """Add θ_k ≥ cut, or 0 ≥ cut for feasibility cuts, to the pool and to the solver."""
         if cuts:
+            self.add_support(index, max(k for k, _ in cuts))
             self._activate(index, self.pools[index].append(cuts))
 
     def recall(self, index: int, x: Vector, theta: Vector, tolerance: float) -> int:
