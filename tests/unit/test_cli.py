@@ -164,6 +164,17 @@ def test_catalogues():
     assert json.loads(call("studies", "--json").stdout)["studies"][0]["name"] == "ev-flexibility"
 
 
+def test_template_says_where_it_is_and_what_to_do_next(tmp_path):
+    folder = tmp_path / "mine"
+    done = call("template", str(folder))
+    assert done.exit_code == 0
+    assert f"ambigrid run {folder}" in done.stdout.replace("\n", " ")
+    assert (folder / "case.toml").is_file()
+    again = call("template", str(folder))
+    assert again.exit_code == 2
+    assert "there is something at this path already" in again.stderr
+
+
 def test_doctor_finds_julia_without_starting_it():
     code = "import sys; from ambigrid.cli.catalogue import doctor; doctor(as_json=True)"
     code += "; print('juliacall' in sys.modules, file=sys.stderr)"

@@ -48,11 +48,11 @@ def template(
     """Write a small commented case to edit and run."""
     from ambigrid.cases.template import write_template
 
-    written = write_template(path)
+    write_template(path)
     if as_json:
-        print_json({"template": str(written)})
+        print_json({"template": str(path)})
     else:
-        print(f"Wrote a case to edit: {written}\nRun it with: ambigrid run {written}")
+        print(f"Wrote a case to edit: {path}\nRun it with: ambigrid run {path}")
 
 
 def doctor(as_json: AsJson = False) -> None:
