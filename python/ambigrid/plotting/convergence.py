@@ -54,7 +54,7 @@ def _bounds(axes: Axes, history: xr.Dataset, result: Result) -> None:
             color=INK,
             fontsize=9,
         )
-    axes.legend(loc="upper right")
+    axes.legend(loc="lower right")  # late bounds lie at the top, early ones at the left
 
 
 def _residuals(axes: Axes, residuals: xr.Dataset) -> None:
