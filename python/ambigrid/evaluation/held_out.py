@@ -31,7 +31,7 @@ def read_held_out(path: str | Path) -> xr.DataTree:
     InputError
         If the file is missing, truncated, or no NetCDF-4 file.
     """
-    return read_tree(path, content="file of held-out days")
+    return read_tree(path, content="sample")
 
 
 def held_out_days(
