@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 import time
@@ -12,7 +13,7 @@ from dataclasses import asdict, dataclass, is_dataclass, replace
 from importlib.metadata import version
 from os import cpu_count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, get_args
 
 import numpy as np
 import xarray as xr
@@ -21,9 +22,20 @@ from ambigrid.algorithms.log import Progress, relative_gap
 from ambigrid.algorithms.stopping import Budget
 from ambigrid.cases import case_hash
 from ambigrid.checkpoint import Checkpoint
-from ambigrid.coordination import ADMM, Agent, Agreement, Coupling, MessageLog, Method, Run, Team
+from ambigrid.coordination import (
+    ADMM,
+    Agent,
+    Agreement,
+    Centralized,
+    Coupling,
+    CutSharing,
+    MessageLog,
+    Method,
+    Run,
+    Team,
+)
 from ambigrid.coordination.certification import Certification, certify_team
-from ambigrid.coordination.local import Findings, LocalAgent
+from ambigrid.coordination.local import Findings, LocalAgent, UnsolvableError
 from ambigrid.engines.registry import check_engine
 from ambigrid.errors import InputError, SolverError
 from ambigrid.results import Result
@@ -33,6 +45,9 @@ if TYPE_CHECKING:
     from ambigrid.studies.ev_interpretation import AgentSolution
 
 _VERSIONS = ("ambigrid", "highspy", "clarabel", "linopy", "xarray", "numpy", "scipy")
+
+Methods = ADMM | CutSharing | Centralized
+"""Every method there is."""
 
 _SHARE = 0.5
 """Part of the gap that coordination may use; the certificate has the rest."""
@@ -71,6 +86,17 @@ class _Limits:
     time_limit: float
     certify: bool
     certificate_limit: float
+
+    def __post_init__(self) -> None:
+        for name, unit in (("gap", "0.005"), ("time_limit", "60"), ("certificate_limit", "60")):
+            value = getattr(self, name)
+            if not value > 0:
+                raise InputError(
+                    f"the {name.replace('_', ' ')} must be positive",
+                    where=f"solve, {name}",
+                    got=value,
+                    fix=f"give a positive number such as {unit}",
+                )
 
 
 def solve(
@@ -135,22 +161,27 @@ def solve(
     """
     started = time.monotonic()
     check_engine(engine)
-    if not gap > 0:
-        raise InputError("the gap must be positive", where="solve", got=gap, fix="give 0.005")
-    method = ADMM() if method is None else method
+    method = _known(ADMM() if method is None else method)
     limits = _Limits(gap, time_limit, certify, certificate_limit)
+    if threads is not None and not threads >= 1:
+        raise InputError(
+            "there must be a thread", where="solve, threads", got=threads, fix="give 1 or more"
+        )
     agents, couplings = study.agents(), study.couplings()
     facts = _facts(study, method, engine, seed, limits)
     identity = {key: facts[key] for key in ("study", "case", "data_hash", "method", "settings")}
+    identity["ambiguity set"] = _digest(agents)
     earlier = Checkpoint.read(resume, identity) if resume is not None else None
     build_seconds = time.monotonic() - started
     with _workers(executor, threads) as pool:
         team = Team(agents, couplings, pool, MessageLog() if log is None else log)
         for sender, receiver, name, values in study.preamble():
-            team.log.note(sender, receiver, 0, **{name: values})
+            team.log.note(sender, receiver, 0, "baseline", **{name: values})
         session = _Session(team, method, limits, identity, checkpoint, earlier, progress)
-        agreement, message, proof = session.agree_and_prove()
+        agreement, proof = session.agree_and_prove()
         found = session.findings()
+        if agreement.status is Status.INFEASIBLE:
+            session.message = session.diagnosis()
     facts |= {
         "build_seconds": build_seconds,
         "wall_seconds": session.coordination_seconds,
@@ -159,8 +190,8 @@ def solve(
         "messages": len(team.log),
         "numbers_exchanged": team.log.volume,
     }
-    if message:
-        facts["message"] = message
+    if session.message:
+        facts["message"] = session.message
     return _result(study, session, agreement, proof, found, facts)
 
 
@@ -180,67 +211,82 @@ class _Session:
         self.team, self.method, self.limits = team, method, limits
         self.identity, self.path = identity, checkpoint
         self.coordination_seconds = 0.0
+        self.message = ""
         self.run = Run(Budget(limits.time_limit), limits.gap * _SHARE, progress=progress)
         self.run.save = self._save
         if earlier is not None:
             self.run.history, self.run.offset = earlier.history, earlier.seconds
-            self.run.resumed = dict(earlier.method)
+            self.run.resumed = self.run.state = dict(earlier.method)
             for name, state in earlier.agents.items():
                 team.agents[name].restore(dict(state))
 
-    def agree_and_prove(self) -> tuple[Agreement, str, Certification]:
+    def agree_and_prove(self) -> tuple[Agreement, Certification]:
         """Coordinate, prove, and coordinate again where the proof found worse calls."""
         budget = Budget(self.limits.certificate_limit)
         seconds, programs = 0.0, 0
         while True:
-            agreement, message = self._coordinate()
+            agreement = self._coordinate()
             self.coordination_seconds = self.run.seconds - seconds
             proof = self._prove(agreement, budget)
             seconds, programs = seconds + proof.seconds, programs + proof.programs
             proof = replace(proof, seconds=seconds, programs=programs)
             closed = relative_gap(agreement.lower, proof.upper) <= self.limits.gap
             if closed or not proof.certified or budget.expired or self.run.budget.expired:
-                return agreement, message, proof
-            self.run.resumed = self.method.reopened(self.run.state)
+                return agreement, proof
+            self.run.resumed = self.method.reopened(self.run.state, proof.upper)
 
-    def _coordinate(self) -> tuple[Agreement, str]:
+    def _coordinate(self) -> Agreement:
         """Run the method; Ctrl-C and solver failures end it with what there is."""
         try:
-            return self.method.run(self.team, self.run), ""
+            return self.method.run(self.team, self.run)
         except KeyboardInterrupt:
-            self.run.budget.stop()
-            return self._cut_short(Status.INTERRUPTED), "interrupted by the user"
+            self.message = "interrupted by the user"
+            return self._cut_short(Status.INTERRUPTED)
+        except UnsolvableError as error:
+            self.message = str(error)
+            return self._cut_short(error.status)
         except SolverError as error:
-            late = self.run.budget.expired
-            return self._cut_short(Status.TIME_LIMIT if late else Status.ERROR), str(error)
+            if self.run.budget.expired:
+                return self._cut_short(Status.TIME_LIMIT)
+            self.message = str(error)
+            return self._cut_short(Status.ERROR)
+
+    def _cut_short(self, status: Status) -> Agreement:
+        """Return what there was when something ended the method, once every agent is at rest."""
+        self.run.budget.stop()
+        self.team.settle()
+        if self.run.latest is not None:
+            return replace(self.run.latest, status=status)
+        nothing = np.zeros(self.team.shared.size)
+        return Agreement(status, -np.inf, np.inf, nothing, nothing)
 
     def _prove(self, agreement: Agreement, budget: Budget) -> Certification:
         """Prove the upper bound, unless that is not wanted or there is nothing to prove."""
+        unproved = Certification(agreement.upper, False, 0.0)
         if not self.limits.certify or not agreement.status.solved:
-            return Certification(agreement.upper, False, 0.0)
+            return unproved
+        started = budget.elapsed
         try:
             return certify_team(self.team, agreement, self.limits.gap, budget)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SolverError) as error:
+            self.message = f"the proof was not finished: {error or 'interrupted by the user'}"
             budget.stop()
-            return Certification(agreement.upper, False, 0.0)
+            self.team.settle()
+            return replace(unproved, seconds=budget.elapsed - started)
 
     def findings(self) -> dict[str, Findings]:
-        """Labelled arrays of every agent that has a point."""
-        ready = [name for name, agent in self.team.agents.items() if agent.kept is not None]
-        if len(ready) < len(self.team.agents):
+        """Labelled arrays of every agent, where all have a point."""
+        if any(agent.kept is None for agent in self.team.agents.values()):
             return {}
-        found: dict[str, Findings] = self.team.ask(ready, LocalAgent.findings)
+        found: dict[str, Findings] = self.team.at_home(LocalAgent.findings)
         return found
 
-    def _cut_short(self, status: Status) -> Agreement:
-        nothing = np.zeros(self.team.shared.size)
-        records = list(self.run.history)
-        if not records:
-            return Agreement(status, -np.inf, np.inf, nothing, nothing, 0)
-        last = records[-1]
-        return Agreement(
-            status, last.lower_bound, last.upper_bound, nothing, nothing, last.iteration
-        )
+    def diagnosis(self) -> str:
+        """Constraints, by name, that leave an agent without a solution; empty where none do."""
+        for name, told in self.team.at_home(LocalAgent.diagnosis).items():
+            if told:
+                return f"{name}: {told}"
+        return "Every operator has a solution of its own, but none that suits the others."
 
     def _save(self, state: dict[str, Any]) -> None:
         if self.path is not None:
@@ -250,6 +296,18 @@ class _Session:
             )
 
 
+def _known(method: Any) -> Method:
+    if not isinstance(method, get_args(Methods)):
+        raise InputError(
+            "unknown method",
+            where="solve, method",
+            got=repr(method),
+            fix="give ADMM(), CutSharing() or Centralized()",
+        )
+    known: Method = method
+    return known
+
+
 @contextmanager
 def _workers(executor: Executor | None, threads: int | None) -> Iterator[Executor]:
     if executor is not None:
@@ -257,6 +315,18 @@ def _workers(executor: Executor | None, threads: int | None) -> Iterator[Executo
         return
     with ThreadPoolExecutor(threads or cpu_count() or 1) as pool:
         yield pool
+
+
+def _digest(agents: Mapping[str, Agent]) -> str:
+    """SHA-256 of all parameters of the agents' ambiguity sets, samples included."""
+    digest = hashlib.sha256()
+    for name, agent in agents.items():
+        digest.update(f"\n{name} {agent.ambiguity.name}".encode())
+        for key, value in vars(agent.ambiguity).items():
+            array = np.asarray(value)
+            content = array.tobytes() if array.dtype.kind in "biuf" else repr(value).encode()
+            digest.update(f"\n{key} {array.shape} ".encode() + content)
+    return digest.hexdigest()
 
 
 def _facts(study: Study, method: Method, engine: str, seed: int, limits: _Limits) -> dict[str, Any]:
@@ -291,11 +361,9 @@ def _result(
     found: dict[str, Findings],
     facts: dict[str, Any],
 ) -> Result:
-    objective = proof.upper if proof.certified else agreement.upper
-    status = agreement.status
+    objective = proof.upper
     gap = relative_gap(agreement.lower, objective)
-    if proof.certified and gap <= session.limits.gap:
-        status = Status.OPTIMAL
+    status = _status(agreement.status, proof.certified, gap <= session.limits.gap)
     attrs = {
         **facts,
         "status": str(status),
@@ -303,7 +371,7 @@ def _result(
         "bound": agreement.lower,
         "gap": gap,
         "certified": bool(proof.certified),
-        "iterations": agreement.iterations,
+        "iterations": session.run.iterations,
         "exactness": _exactness(found),
         "agents": {name: item.cost for name, item in found.items()},
     }
@@ -319,6 +387,15 @@ def _result(
             "derived": study.interpret(_solutions(found), prices),
         }
     return Result.from_groups(attrs, groups)
+
+
+def _status(status: Status, certified: bool, closed: bool) -> Status:
+    """Status after the proof, which may have found the cost to be higher than thought."""
+    if not status.solved:
+        return status
+    if not closed:
+        return Status.TIME_LIMIT
+    return Status.OPTIMAL if certified else Status.CONVERGED
 
 
 def _exactness(found: dict[str, Findings]) -> str:

@@ -10,16 +10,24 @@ proposed is feasible for them, and the others follow it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ambigrid.algorithms.log import IterationRecord, relative_gap
-from ambigrid.coordination.local import Cost, LocalAgent, Proposal
-from ambigrid.coordination.method import Agreement, Run, norm
+from ambigrid.coordination.messages import Request
+from ambigrid.coordination.method import (
+    Agreement,
+    Run,
+    bounds_of,
+    norm,
+    refuse_integers,
+    values_of,
+)
 from ambigrid.coordination.problem import Team
-from ambigrid.errors import InputError, SolverError
+from ambigrid.coordination.terms import Penalty, Terms
+from ambigrid.errors import InputError
 from ambigrid.labels import Vector
 from ambigrid.status import Status
 
@@ -77,21 +85,25 @@ class ADMM:
                                  fix="see the documentation of ADMM")  # fmt: skip
 
     def run(self, team: Team, run: Run) -> Agreement:
-        """Coordinate the team until gap and residuals are within tolerance."""
+        """Coordinate the team until gap and residuals are within tolerance.
+
+        Raises
+        ------
+        InputError
+            If an agent has integers in its first stage: proposals are quadratic programs.
+        SolverError
+            If an agent's program has no solution.
+        """
+        refuse_integers(team, "ADMM")
         loop = _Loop(self, team, run)
         while not loop.finished:
-            try:
-                loop.step()
-            except SolverError:
-                if not run.budget.expired:
-                    raise
-                loop.status, loop.finished = Status.TIME_LIMIT, True
+            loop.step()
         return loop.agreement()
 
-    def reopened(self, state: dict[str, Any]) -> dict[str, Any]:
-        """Forget the upper bound; bounds below, cuts and multipliers stay."""
+    def reopened(self, state: dict[str, Any], upper: float) -> dict[str, Any]:
+        """Only the upper bound is another; bounds below, cuts and multipliers stay."""
         scalars = state["scalars"].copy()
-        scalars[2] = np.inf
+        scalars[2] = upper
         return {**state, "scalars": scalars}
 
 
@@ -103,124 +115,104 @@ class _Loop:
         size = team.shared.size
         self.consensus = np.zeros(size)
         self.multipliers = {name: np.zeros(len(p)) for name, p in team.shared.parts.items()}
-        self.penalty = options.penalty
+        self.penalty = Penalty(options.penalty, options.adaptive, options.factor, options.balance)
         self.lower, self.upper = -np.inf, np.inf
-        self.values = np.zeros(size)
+        self.values, self.prices = np.zeros(size), np.zeros(size)
         self.iteration, self.finished, self.status = 0, False, Status.ERROR
-        self.primal = np.inf
+        self.residuals = (np.inf, np.inf)
+        self.untold: tuple[float, float] | None = None
         self._restore(run.resumed)
+        run.latest = self.agreement()
+        team.agree(Terms(run.gap, len(team.agents), self.penalty))
+        if self.iteration:
+            self._stop()
 
     def step(self) -> None:
         """One exchange."""
         self.iteration += 1
         proposals = self._propose()
-        primal, dual = self._update(proposals)
+        self.residuals = self._update(proposals)
         self._bounds(proposals)
-        self.context.record(
-            IterationRecord(
-                self.iteration,
-                self.lower,
-                self.upper,
-                primal,
-                dual,
-                self.penalty,
-                self.context.seconds,
-            )
-        )
-        self._adapt(primal, dual)
-        self.context.keep_state(self._state())
-        self.primal = primal
-        self._stop(primal, dual)
+        record = IterationRecord(
+            self.iteration, self.lower, self.upper, *self.residuals, self.penalty.value,
+            self.context.seconds,
+        )  # fmt: skip
+        self.untold = self.residuals
+        self.penalty = self.penalty.after(self.residuals)
+        self.context.latest = self.agreement()
+        self.context.end_iteration(record, self._state())
+        self._stop()
 
     @property
     def near(self) -> bool:
         """Whether the copies agree well enough for an upper bound to be worth its time."""
         tolerance = _NEAR * self.options.residual * self.team.shared.boundaries
-        return self.primal <= tolerance or self.iteration % _SELDOM == 0
+        return self.before <= tolerance or self.iteration % _SELDOM == 0
 
-    def _propose(self) -> dict[str, Proposal]:
-        team, shared = self.team, self.team.shared
-        budget, penalty, near = self.context.budget, self.penalty, self.near
-        owners = set(shared.owners.values())
-
-        def question(agent: LocalAgent) -> Proposal:
-            target = self.consensus[shared.parts[agent.name]]
-            return agent.propose(
-                self.multipliers[agent.name], target, penalty, near and agent.name in owners, budget
+    def _propose(self) -> dict[str, Vector]:
+        self.before = self.residuals[0]
+        requests = {
+            name: Request(
+                "propose",
+                shared_values=self.consensus[part],
+                multipliers=self.multipliers[name],
+                residuals=self.untold,
             )
+            for name, part in self.team.shared.parts.items()
+        }
+        answers = self.team.ask(requests, self.iteration, self.context.budget)
+        return {name: values_of(answer) for name, answer in answers.items()}
 
-        for name, part in shared.parts.items():
-            team.sent(
-                name, self.iteration, multipliers=self.multipliers[name],
-                shared_values=self.consensus[part], penalty=penalty,
-            )  # fmt: skip
-        proposals: dict[str, Proposal] = team.ask_all(question)
-        for name, proposal in proposals.items():
-            team.received(
-                name, self.iteration, shared_values=proposal.values, bounds=proposal.upper
-            )
-        return proposals
-
-    def _update(self, proposals: dict[str, Proposal]) -> tuple[float, float]:
+    def _update(self, proposals: dict[str, Vector]) -> tuple[float, float]:
         shared, alpha, before = self.team.shared, self.options.relaxation, self.consensus
+        rho = self.penalty.value
         relaxed = {
-            name: alpha * proposal.values + (1 - alpha) * before[shared.parts[name]]
-            for name, proposal in proposals.items()
+            name: alpha * values + (1 - alpha) * before[shared.parts[name]]
+            for name, values in proposals.items()
         }
-        shifted = {
-            name: values + self.multipliers[name] / self.penalty for name, values in relaxed.items()
-        }
+        shifted = {name: values + self.multipliers[name] / rho for name, values in relaxed.items()}
         self.consensus = shared.mean(shifted)
         for name, values in relaxed.items():
             difference = values - self.consensus[shared.parts[name]]
-            self.multipliers[name] = self.multipliers[name] + self.penalty * difference
-        primal = norm(
-            [p.values - self.consensus[shared.parts[name]] for name, p in proposals.items()]
-        )
+            self.multipliers[name] = self.multipliers[name] + rho * difference
+        primal = norm([v - self.consensus[shared.parts[name]] for name, v in proposals.items()])
         moved = self.consensus - before
         dual = norm([moved[part] for part in shared.parts.values()])
         return primal, dual
 
-    def _bounds(self, proposals: dict[str, Proposal]) -> None:
+    def _bounds(self, proposals: dict[str, Vector]) -> None:
         """Lagrangian lower bound; upper bound from the owners' exchange where others follow it."""
-        team, shared, run = self.team, self.team.shared, self.context
-        exchange = shared.owned({name: p.values for name, p in proposals.items()})
-        followers = shared.followers if self.near else ()
-        tolerance = run.tolerance(self.lower, self.upper, len(team.agents))
-
-        def question(agent: LocalAgent) -> tuple[float, Cost | None]:
-            lower = agent.bound(self.multipliers[agent.name], run.budget)
-            if agent.name not in followers:
-                return lower, None
-            values = exchange[shared.parts[agent.name]]
-            return lower, agent.cost_at(values, tolerance, run.budget)
-
-        for name in followers:
-            team.sent(name, self.iteration, shared_values=exchange[shared.parts[name]])
-        answers = team.ask_all(question)
-        upper = sum(
-            proposals[name].upper if cost is None else cost.upper
-            for name, (_, cost) in answers.items()
-        )
-        for name, (lower, cost) in answers.items():
-            found = proposals[name].upper if cost is None else cost.upper
-            team.received(name, self.iteration, bounds=(lower, found))
-        self.lower = max(self.lower, sum(lower for lower, _ in answers.values()))
+        exchange = self.team.shared.owned(proposals)
+        requests = {name: self._bound_request(name, exchange) for name in proposals}
+        answers = self.team.ask(requests, self.iteration, self.context.budget)
+        bounds = [bounds_of(answer) for answer in answers.values()]
+        self.lower = max(self.lower, sum(lower for lower, _ in bounds))
+        upper = sum(upper for _, upper in bounds)
         if upper < self.upper:
-            self.upper, self.values = upper, exchange
-            team.ask_all(LocalAgent.keep)
+            self.team.keep(self.iteration, self.context.budget)
+            self.upper, self.values, self.prices = upper, exchange, self._owner_prices()
+            self.context.latest = self.agreement()
 
-    def _adapt(self, primal: float, dual: float) -> None:
-        if not self.options.adaptive:
-            return
-        if primal > self.options.balance * dual:
-            self.penalty *= self.options.factor
-        elif dual > self.options.balance * primal:
-            self.penalty /= self.options.factor
+    def _bound_request(self, name: str, exchange: Vector) -> Request:
+        """Ask for a lower bound; near agreement, followers for the cost of the exchange, too."""
+        multipliers, shared = self.multipliers[name], self.team.shared
+        if not self.near:
+            return Request("bound", multipliers=multipliers)
+        if name not in shared.followers:
+            return Request("price", multipliers=multipliers)
+        return Request(
+            "follow",
+            shared_values=exchange[shared.parts[name]],
+            multipliers=multipliers,
+            bounds=(self.lower, self.upper),
+        )
 
-    def _stop(self, primal: float, dual: float) -> None:
+    def _owner_prices(self) -> Vector:
+        return -self.team.shared.owned(self.multipliers)
+
+    def _stop(self) -> None:
         tolerance = self.options.residual * self.team.shared.boundaries
-        agreed = max(primal, dual) <= tolerance or not self.options.until_agreed
+        agreed = max(self.residuals) <= tolerance or not self.options.until_agreed
         if agreed and relative_gap(self.lower, self.upper) <= self.context.gap:
             self.status, self.finished = Status.CONVERGED, True
         elif self.context.budget.expired:
@@ -230,20 +222,15 @@ class _Loop:
 
     def agreement(self) -> Agreement:
         """Return what was agreed."""
-        prices = np.zeros(self.team.shared.size)
-        for coupling in self.team.shared.couplings:
-            part = self.team.shared.slices[coupling.name]
-            owner = self.team.shared.owners[coupling.name]
-            whole: Vector = np.zeros(self.team.shared.size)
-            whole[self.team.shared.parts[owner]] = self.multipliers[owner]
-            prices[part] = -whole[part]
-        return Agreement(self.status, self.lower, self.upper, self.values, prices, self.iteration)
+        return Agreement(self.status, self.lower, self.upper, self.values, self.prices)
 
     def _state(self) -> dict[str, Any]:
+        scalars = [self.penalty.value, self.lower, self.upper, self.iteration, *self.residuals]
         state: dict[str, Any] = {
             "consensus": self.consensus,
             "values": self.values,
-            "scalars": np.array([self.penalty, self.lower, self.upper, self.iteration]),
+            "prices": self.prices,
+            "scalars": np.array(scalars),
         }
         state |= {f"multipliers:{name}": values for name, values in self.multipliers.items()}
         return state
@@ -251,7 +238,9 @@ class _Loop:
     def _restore(self, state: dict[str, Any]) -> None:
         if not state:
             return
-        self.consensus, self.values = state["consensus"], state["values"]
-        self.penalty, self.lower, self.upper = (float(v) for v in state["scalars"][:3])
-        self.iteration = int(state["scalars"][3])
+        for name in ("consensus", "values", "prices"):
+            setattr(self, name, state[name])
+        penalty, self.lower, self.upper, iteration, primal, dual = map(float, state["scalars"])
+        self.penalty, self.iteration = replace(self.penalty, value=penalty), int(iteration)
+        self.residuals = (primal, dual)
         self.multipliers = {name: state[f"multipliers:{name}"] for name in self.multipliers}

@@ -19,6 +19,7 @@ from ambigrid.coordination.method import Agreement, Run
 from ambigrid.coordination.problem import Team
 from ambigrid.errors import InputError
 from ambigrid.labels import Positions, Vector
+from ambigrid.status import Status
 
 
 @dataclass(frozen=True)
@@ -42,53 +43,84 @@ class Centralized:
 
     def run(self, team: Team, run: Run) -> Agreement:
         """Solve all agents together."""
-        names = list(team.agents)
-        blocks = [agent.block for agent in team.agents.values()]
-        master = Master(blocks, _ties(team, names))
-        constant = sum(agent.constant for agent in team.agents.values())
-        for index, agent in enumerate(team.agents.values()):
-            _give_cuts(master, index, agent.master, 0)
-
-        def record(incumbent: Incumbent) -> None:
-            run.record(
-                IterationRecord(
-                    incumbent.iterations,
-                    incumbent.lower + constant,
-                    incumbent.upper + constant,
-                    seconds=run.seconds,
-                )
-            )
-
+        loop = _Loop(team, run)
         benders = Benders(gap=run.gap, iterations=self.iterations)
         with ThreadPoolExecutor(team.workers) as executor:
-            incumbent = benders.run(master, run.budget, record, map_blocks=executor.map)
+            incumbent = benders.run(loop.master, run.budget, loop.record, map_blocks=executor.map)
+        return loop.agreement(incumbent.status)
+
+    def reopened(self, state: dict[str, Any], upper: float) -> dict[str, Any]:
+        """Only the upper bound is another; the loop starts anew from the agents' cuts."""
+        return {**state, "scalars": np.array([state["scalars"][0], upper])}
+
+
+class _Loop:
+    """Bounds over all runs of the loop, and the best incumbent."""
+
+    def __init__(self, team: Team, run: Run) -> None:
+        self.team, self.context = team, run
+        self.names = list(team.agents)
+        blocks = [agent.block for agent in team.agents.values()]
+        self.master = Master(blocks, _ties(team, self.names))
+        self.constant = sum(agent.constant for agent in team.agents.values())
         for index, agent in enumerate(team.agents.values()):
-            if not len(agent.master.pools[0]):
-                _give_cuts(agent.master, 0, master, index)
-        return self._agreement(team, master, incumbent, constant)
+            pool = agent.master.pools[0]
+            self.master.restore_pool(index, pool.gradient, pool.constant, pool.support)
+        self.start = run.iterations
+        size = team.shared.size
+        self.lower, self.upper = -np.inf, np.inf
+        self.values, self.prices = np.zeros(size), np.zeros(size)
+        if run.resumed:
+            self.lower, self.upper = map(float, run.resumed["scalars"])
+            self.values, self.prices = run.resumed["values"], run.resumed["prices"]
+        self.known = self.upper
+        run.latest = self.agreement(Status.ERROR)
 
-    def reopened(self, state: dict[str, Any]) -> dict[str, Any]:
-        """Nothing to forget: the loop starts anew from the agents' cuts."""
-        return {}
+    def record(self, incumbent: Incumbent) -> None:
+        """Log an iteration of the loop; every agent gets its part of what was found."""
+        self.lower = max(self.lower, incumbent.lower + self.constant)
+        for index, agent in enumerate(self.team.agents.values()):
+            agent.learn(self.master.pools[index])
+        upper = incumbent.upper + self.constant
+        if incumbent.evaluations and upper < self.known:
+            self.upper = upper
+            self._keep(incumbent)
+        self.context.latest = self.agreement(Status.ERROR)
+        if incumbent.status in (Status.INFEASIBLE, Status.UNBOUNDED):
+            return
+        record = IterationRecord(
+            self.start + incumbent.iterations, self.lower, self.upper, seconds=self.context.seconds
+        )
+        state = {"scalars": np.array([self.lower, self.upper])}
+        state |= {"values": self.values, "prices": self.prices}
+        self.context.end_iteration(record, state)
 
-    def _agreement(
-        self, team: Team, master: Master, incumbent: Incumbent, constant: float
-    ) -> Agreement:
+    def agreement(self, status: Status) -> Agreement:
+        """Return what was found."""
+        return Agreement(status, self.lower, self.upper, self.values, self.prices)
+
+    def _keep(self, incumbent: Incumbent) -> None:
         values: dict[str, Vector] = {}
-        multipliers = np.zeros(team.shared.size)
-        for index, (name, agent) in enumerate(team.agents.items()):
-            if incumbent.evaluations:
-                x, static = incumbent.x[index], incumbent.static[index]
-                agent.kept = KeptPoint(x, static, incumbent.evaluations[index])
-                values[name] = x[agent.shared]
+        prices = np.zeros(self.team.shared.size)
+        for index, (name, agent) in enumerate(self.team.agents.items()):
+            x, static = incumbent.x[index], incumbent.static[index]
+            agent.kept = KeptPoint(x, static, incumbent.evaluations[index])
+            values[name] = x[agent.shared]
             if len(incumbent.point.solution.row_duals):
-                agent.row_duals = master.first_row_duals(index, incumbent.point)
-                multipliers = multipliers + _prices(team, master, incumbent, index, name)
-        exchange = team.shared.owned(values) if values else np.zeros(team.shared.size)
-        return Agreement(
-            incumbent.status, incumbent.lower + constant, incumbent.upper + constant,
-            exchange, multipliers, incumbent.iterations,
-        )  # fmt: skip
+                agent.row_duals = self.master.first_row_duals(index, incumbent.point)
+                prices = prices + self._prices(incumbent, index, name)
+        self.values, self.prices = self.team.shared.owned(values), prices
+
+    def _prices(self, incumbent: Incumbent, index: int, name: str) -> Vector:
+        """Marginal cost of the shared variables to their owner: minus its tie rows' pull."""
+        shared = self.team.shared
+        pull = self.master.tie_duals(index, self.team.agents[name].shared, incumbent.point)
+        prices = np.zeros(shared.size)
+        prices[shared.parts[name]] = pull
+        for coupling in shared.couplings:
+            if shared.owners[coupling.name] != name:
+                prices[shared.slices[coupling.name]] = 0.0
+        return prices
 
 
 def _ties(team: Team, names: list[str]) -> list[tuple[int, Positions, int, Positions]]:
@@ -102,20 +134,3 @@ def _ties(team: Team, names: list[str]) -> list[tuple[int, Positions, int, Posit
                     (names.index(owner), coupling.columns[owner], names.index(name), columns)
                 )
     return ties
-
-
-def _give_cuts(to: Master, index: int, source: Master, source_index: int) -> None:
-    pool = source.pools[source_index]
-    to.restore_pool(index, pool.gradient, pool.constant, pool.support)
-
-
-def _prices(team: Team, master: Master, incumbent: Incumbent, index: int, name: str) -> Vector:
-    """Marginal cost of the shared variables to their owner: minus its tie rows' pull."""
-    agent, shared = team.agents[name], team.shared
-    pull = master.tie_duals(index, agent.shared, incumbent.point)
-    prices = np.zeros(shared.size)
-    prices[shared.parts[name]] = pull
-    for coupling in shared.couplings:
-        if shared.owners[coupling.name] != name:
-            prices[shared.slices[coupling.name]] = 0.0
-    return prices

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from math import isfinite
 
 from ambigrid.algorithms.stopping import Budget
-from ambigrid.coordination.local import LocalAgent, Proof
-from ambigrid.coordination.method import Agreement
+from ambigrid.coordination.messages import Request
+from ambigrid.coordination.method import Agreement, bounds_of
 from ambigrid.coordination.problem import Team
+from ambigrid.coordination.terms import Terms
 
 
 @dataclass(frozen=True)
@@ -44,20 +45,19 @@ def certify_team(team: Team, agreement: Agreement, gap: float, budget: Budget) -
         Relative gap that the proved upper bound may have.
     budget : Budget
     """
-    started = time.monotonic()
-    room = max(gap * abs(agreement.upper) - (agreement.upper - agreement.lower), 0.0)
-    share = 0.95 * room / len(team.agents)
-
-    def question(agent: LocalAgent) -> Proof:
-        return agent.certify(share, budget)
-
-    proofs: dict[str, Proof] = team.ask_all(question)
-    proved = sum(proof.proved for proof in proofs.values())
-    searched = sum(proof.searched for proof in proofs.values())
+    started, before = time.monotonic(), _programs(team)
+    team.agree(Terms(gap, len(team.agents)))
+    request = Request("certify", bounds=(agreement.lower, agreement.upper))
+    answers = team.ask(dict.fromkeys(team.agents, request), team.log.last_iteration, budget)
+    searched, proved = (sum(side) for side in zip(*map(bounds_of, answers.values()), strict=True))
     certified = isfinite(proved)
     return Certification(
         proved if certified else searched,
         certified,
         time.monotonic() - started,
-        sum(proof.solved for proof in proofs.values()),
+        _programs(team) - before,
     )
+
+
+def _programs(team: Team) -> int:
+    return sum(team.at_home(lambda agent: agent.programs_proved).values())

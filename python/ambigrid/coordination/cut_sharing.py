@@ -16,11 +16,18 @@ import numpy as np
 import scipy.sparse as sp
 
 from ambigrid.algorithms.log import IterationRecord, relative_gap
-from ambigrid.coordination.local import Cost, LocalAgent
-from ambigrid.coordination.method import Agreement, Run
+from ambigrid.coordination.messages import Answer, Request
+from ambigrid.coordination.method import (
+    Agreement,
+    Run,
+    bounds_of,
+    refuse_integers,
+    values_of,
+)
 from ambigrid.coordination.problem import Team
+from ambigrid.coordination.terms import Terms
 from ambigrid.engines import LinearProgram, SolveStatus, solve_linear, solve_quadratic
-from ambigrid.errors import InputError
+from ambigrid.errors import InputError, SolverError
 from ambigrid.labels import Vector
 from ambigrid.status import Status
 
@@ -62,23 +69,19 @@ class CutSharing:
         ------
         InputError
             If an agent has integers in its first stage: its cost is not convex then.
+        SolverError
+            If an agent's program has no solution.
         """
-        for name, agent in team.agents.items():
-            if agent.master.has_integers:
-                raise InputError(
-                    "cut sharing needs convex agents, and this one has integer decisions",
-                    where=name,
-                    fix="use ADMM or Centralized",
-                )
+        refuse_integers(team, "cut sharing")
         loop = _Loop(self, team, run)
         while not loop.finished:
             loop.step()
         return loop.agreement()
 
-    def reopened(self, state: dict[str, Any]) -> dict[str, Any]:
-        """Forget the upper bound; bounds below, cuts and multipliers stay."""
+    def reopened(self, state: dict[str, Any], upper: float) -> dict[str, Any]:
+        """Only the upper bound is another; bounds below, cuts and prices stay."""
         scalars = state["scalars"].copy()
-        scalars[1] = np.inf
+        scalars[1] = upper
         return {**state, "scalars": scalars}
 
 
@@ -88,7 +91,8 @@ class _Loop:
     def __init__(self, options: CutSharing, team: Team, run: Run) -> None:
         self.options, self.team, self.context = options, team, run
         size = team.shared.size
-        self.box = _box(team)
+        team.agree(Terms(run.gap, len(team.agents)))
+        self.box = _box(team, run)
         self.values = np.clip(np.zeros(size), *self.box)
         self.best = self.values
         self.lower, self.upper = -np.inf, np.inf
@@ -97,77 +101,69 @@ class _Loop:
         count = len(team.agents)
         self.rows, self.sides = np.zeros((0, size + count)), np.zeros(0)
         self._restore(run.resumed)
+        run.latest = self.agreement()
+        if (self.box[0] > self.box[1]).any():
+            self.status, self.finished = Status.INFEASIBLE, True
+        elif self.iteration:
+            self._stop()
 
     def step(self) -> None:
         """One exchange: costs at the present point, then the next point."""
         self.iteration += 1
-        costs = self._ask()
-        self._learn(costs)
-        if self._next_point():
-            self.context.record(
-                IterationRecord(
-                    self.iteration, self.lower, self.upper, seconds=self.context.seconds
-                )
-            )
-            self.context.keep_state(self._state())
-            self._stop()
+        self._learn(self._ask())
+        self._next_point()
+        self.context.latest = self.agreement()
+        if self.finished:
+            return
+        record = IterationRecord(
+            self.iteration, self.lower, self.upper, seconds=self.context.seconds
+        )
+        self.context.end_iteration(record, self._state())
+        self._stop()
 
-    def _ask(self) -> dict[str, Cost]:
-        team, shared, run = self.team, self.team.shared, self.context
-        values, tolerance = self.values, run.tolerance(self.lower, self.upper, len(team.agents))
+    def _ask(self) -> dict[str, Answer]:
+        bounds = (self.lower, self.upper)
+        requests = {
+            name: Request("cost", shared_values=self.values[part], bounds=bounds)
+            for name, part in self.team.shared.parts.items()
+        }
+        return self.team.ask(requests, self.iteration, self.context.budget)
 
-        def question(agent: LocalAgent) -> Cost:
-            return agent.cost_at(values[shared.parts[agent.name]], tolerance, run.budget)
-
-        for name, part in shared.parts.items():
-            team.sent(name, self.iteration, shared_values=values[part])
-        costs: dict[str, Cost] = team.ask_all(question)
-        for name, cost in costs.items():
-            team.received(
-                name, self.iteration, bounds=(cost.lower, cost.upper), subgradient=cost.subgradient
-            )
-            if cost.nearest is not None:
-                team.received(name, self.iteration, shared_values=cost.nearest)
-        return costs
-
-    def _learn(self, costs: dict[str, Cost]) -> None:
-        shared = self.team.shared
-        size = shared.size
-        for index, (name, cost) in enumerate(costs.items()):
-            part = shared.parts[name]
+    def _learn(self, answers: dict[str, Answer]) -> None:
+        for index, (name, answer) in enumerate(answers.items()):
+            part = self.team.shared.parts[name]
             row = np.zeros(self.rows.shape[1])
-            own = self.values[part]
-            if cost.nearest is not None:
-                away = own - cost.nearest  # (z - nearest)'(z' - nearest) ≤ 0 for feasible z'
-                row[part], side = away, float(away @ cost.nearest)
-            elif np.isfinite(cost.lower):
-                row[part], row[size + index] = cost.subgradient, -1.0
-                side = float(cost.subgradient @ own - cost.lower)
+            own, lower = self.values[part], bounds_of(answer)[0]
+            if answer.shared_values is not None:
+                row[part], side = _separation(own, answer.shared_values)
+            elif answer.subgradient is not None and np.isfinite(lower):
+                row[part], row[self.team.shared.size + index] = answer.subgradient, -1.0
+                side = float(answer.subgradient @ own - lower)
             else:
                 continue
             self.rows, self.sides = np.vstack([self.rows, row]), np.append(self.sides, side)
-        upper = sum(cost.upper for cost in costs.values())
+        upper = sum(bounds_of(answer)[1] for answer in answers.values())
         if upper < self.upper:
+            self.team.keep(self.iteration, self.context.budget)
+            slopes = {name: _given(answer.subgradient) for name, answer in answers.items()}
             self.upper, self.best = upper, self.values
-            self.prices = self._owner_slopes(costs)
-            self.team.ask_all(LocalAgent.keep)
+            self.prices = self.team.shared.owned(slopes)
+            self.context.latest = self.agreement()
 
-    def _owner_slopes(self, costs: dict[str, Cost]) -> Vector:
-        shared = self.team.shared
-        return shared.owned({name: cost.subgradient for name, cost in costs.items()})
-
-    def _next_point(self) -> bool:
+    def _next_point(self) -> None:
         model = self._model()
         lowest = solve_linear(model)
-        if lowest.status is not SolveStatus.OPTIMAL:
+        if lowest.status is SolveStatus.INFEASIBLE:
             self.status, self.finished = Status.INFEASIBLE, True
-            return False
-        self.lower = max(self.lower, lowest.objective)
+            return
+        if lowest.status is not SolveStatus.OPTIMAL:
+            raise SolverError(f"The master of the cuts ended with status {lowest.status.value}.")
+        if (lowest.primal[self.team.shared.size :] > -_FLOOR / 2).all():
+            self.lower = max(self.lower, lowest.objective)
         self.values = lowest.primal[: self.team.shared.size]
-        if np.isfinite(self.upper):
+        if np.isfinite(self.upper - self.lower):
             self.values = self._level_point(model)
         self.values = np.clip(self.values, *self.box)
-        return True
 
     def _level_point(self, model: LinearProgram) -> Vector:
         size = self.team.shared.size
@@ -209,9 +205,7 @@ class _Loop:
 
     def agreement(self) -> Agreement:
         """Return what was agreed."""
-        return Agreement(
-            self.status, self.lower, self.upper, self.best, self.prices, self.iteration
-        )
+        return Agreement(self.status, self.lower, self.upper, self.best, self.prices)
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -233,11 +227,24 @@ _FLOOR = 1e12
 """Lower bound on an agent's cost while nothing is known of it, $."""
 
 
-def _box(team: Team) -> tuple[Vector, Vector]:
-    """Bounds of the shared variables that every agent accepts."""
+def _box(team: Team, run: Run) -> tuple[Vector, Vector]:
+    """Bounds of the shared variables that every agent accepts; each agent is asked for its own."""
     lower, upper = np.full(team.shared.size, -np.inf), np.full(team.shared.size, np.inf)
-    for name, agent in team.agents.items():
+    answers = team.ask(dict.fromkeys(team.agents, Request("range")), 0, run.budget)
+    for name, answer in answers.items():
         part = team.shared.parts[name]
-        lower[part] = np.maximum(lower[part], agent.bounds[0])
-        upper[part] = np.minimum(upper[part], agent.bounds[1])
+        least, most = np.split(values_of(answer), 2)
+        lower[part], upper[part] = np.maximum(lower[part], least), np.minimum(upper[part], most)
     return lower, upper
+
+
+def _separation(values: Vector, nearest: Vector) -> tuple[Vector, float]:
+    """Half-space (z - nearest)'(z' - nearest) ≤ 0 that holds the feasible z' and not z."""
+    away = values - nearest
+    away = away / max(float(np.linalg.norm(away)), 1e-12)
+    return away, float(away @ nearest)
+
+
+def _given(array: Vector | None) -> Vector:
+    assert array is not None
+    return array

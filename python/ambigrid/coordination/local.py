@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from ambigrid.algorithms.applicability import check
 from ambigrid.algorithms.benders import (
     Benders,
+    Incumbent,
     add_violated_cuts,
     evaluate_blocks,
     model_risk,
 )
 from ambigrid.algorithms.block import Block, Evaluation
 from ambigrid.algorithms.certificate import certify
+from ambigrid.algorithms.cut_pool import CutPool
+from ambigrid.algorithms.diagnosis import diagnose
 from ambigrid.algorithms.inner_maximum import InnerMaximum
+from ambigrid.algorithms.loop import ENDINGS
 from ambigrid.algorithms.master import Master, MasterPoint, Proximal
+from ambigrid.algorithms.recourse import Vertex
 from ambigrid.algorithms.stopping import Budget
 from ambigrid.algorithms.worst_case import worst_case
 from ambigrid.coordination.agents import Agent, Coupling
+from ambigrid.coordination.messages import Answer, Request
+from ambigrid.coordination.terms import Penalty, Terms
 from ambigrid.engines import Solution, SolveStatus
 from ambigrid.errors import SolverError
 from ambigrid.labels import Positions, Vector
@@ -36,35 +44,11 @@ _COARSE = 0.05
 _INNER_GAP = 2e-3
 """Relative excess of the searched risk over the master's at which a proposal is good enough."""
 
+_WITHIN = 1e-7
+"""Relative excess over a variable's bounds that is rounding."""
 
-@dataclass(frozen=True)
-class Proposal:
-    """Shared values an operator wants, and what they cost it at least as far as it searched."""
-
-    values: Vector
-    upper: float
-
-
-@dataclass(frozen=True)
-class Cost:
-    """An operator's optimal cost at given shared values.
-
-    Attributes
-    ----------
-    lower : float
-        Minorant's value there; ``-inf`` where the values are infeasible.
-    subgradient : array
-        Of the minorant in the shared values.
-    upper : float
-        Cost of the best point found; ``inf`` where there is none.
-    nearest : array or None
-        Nearest feasible shared values where the given ones are infeasible.
-    """
-
-    lower: float
-    subgradient: Vector
-    upper: float
-    nearest: Vector | None = None
+_UNKNOWN = (-np.inf, np.inf)
+"""Bounds of somebody who knows nothing."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +58,6 @@ class KeptPoint:
     x: Vector
     static: Vector
     evaluation: Evaluation
-
-
-@dataclass(frozen=True)
-class Proof:
-    """Cost of a kept point, $: as searched, as proved; whether that is near enough."""
-
-    searched: float
-    proved: float
-    within: bool
-    solved: int
 
 
 @dataclass(frozen=True)
@@ -98,130 +72,179 @@ class Findings:
     exactness: str
 
 
+class UnsolvableError(SolverError):
+    """An operator's own program has no optimal solution, whatever the others do."""
+
+    def __init__(self, agent: str, status: Status) -> None:
+        self.agent, self.status = agent, status
+        super().__init__(f"The program of {agent} is {status}.")
+
+
 class LocalAgent:
-    """One operator. Methods take and return shared values, multipliers and bounds only.
+    """One operator. It answers requests; all else about it stays at home.
 
     Parameters
     ----------
     agent : Agent
     couplings : sequence of Coupling
         Those the agent takes part in; their columns, in this order, are its shared variables.
+
+    Raises
+    ------
+    InputError
+        If cuts cannot treat a feature of the agent's program.
     """
 
     def __init__(self, agent: Agent, couplings: Sequence[Coupling]) -> None:
         self.name, self.constant = agent.name, agent.constant
         self.block = Block(agent.name, agent.program, agent.ambiguity)
+        check(agent.program, self.block.ambiguity, Benders.name)
         self.master = Master([self.block])
         first = agent.program.first_stage
         mine = [coupling.columns[agent.name] for coupling in couplings]
         self.shared: Positions = np.concatenate(mine) if mine else np.zeros(0, dtype=np.intp)
         self._rest = np.setdiff1d(np.arange(first.size), self.shared)
         self._lower, self._upper = first.lower[self.shared], first.upper[self.shared]
+        self._terms = Terms(gap=np.inf, agents=1)
+        self._penalty: Penalty | None = None
+        self._proposed: MasterPoint | None = None
         self._centre: Vector | None = None
         self._trust, self._size = 1.0, 1.0
         self._trial: KeptPoint | None = None
         self.kept: KeptPoint | None = None
         self.row_duals: Vector | None = None
         self._inner: InnerMaximum | None = None
-
-    @property
-    def bounds(self) -> tuple[Vector, Vector]:
-        """Bounds of the shared variables."""
-        return self._lower, self._upper
+        self.programs_proved = 0
 
     # What a coordinator may ask ------------------------------------------------------------
 
-    def propose(
-        self, multipliers: Vector, target: Vector, penalty: float, priced: bool, budget: Budget
-    ) -> Proposal:
-        """Minimise own cost + multipliers'z + ½ penalty ‖z - target‖², nearly.
+    def agree(self, terms: Terms) -> None:
+        """Take note of the rules of a run."""
+        self._terms, self._penalty = terms, terms.penalty
 
-        Parameters
-        ----------
-        multipliers : array (shared,)
-            $ per unit of the shared variable.
-        target : array (shared,)
-            Values agreed on last.
-        penalty : float
-            $ per squared unit.
-        priced : bool
-            Whether the proposal's cost is asked for: without it, only the scenarios that carry
-            the worst case are looked at.
-        budget : Budget
+    def answer(self, request: Request, budget: Budget) -> Answer:
+        """Answer a request; the only way in and out.
 
         Raises
         ------
         SolverError
-            If the master has no optimal solution.
+            If a program that must have a solution has none.
         """
+        questions: dict[str, Callable[[Request, Budget], Answer]] = {
+            "range": self._range,
+            "propose": self._propose,
+            "bound": self._bound,
+            "price": self._price,
+            "follow": self._follow,
+            "cost": self._cost,
+            "keep": self._keep,
+            "certify": self._certify,
+        }
+        return questions[request.question](request, budget)
+
+    def _range(self, request: Request, budget: Budget) -> Answer:
+        """Least and largest shared values that the bounds of variables allow."""
+        return Answer(shared_values=np.concatenate([self._lower, self._upper]))
+
+    def _propose(self, request: Request, budget: Budget) -> Answer:
+        """Minimise own cost + multipliers'z + ½ penalty ‖z - shared_values‖², nearly.
+
+        Only the scenarios that carry the worst case are looked at. Residuals, of the last
+        iteration, change the penalty as agreed.
+        """
+        target, multipliers = _given(request.shared_values), _given(request.multipliers)
+        assert self._penalty is not None
+        if request.residuals is not None:
+            self._penalty = self._penalty.after(request.residuals)
         self.master.set_linear(0, self.shared, multipliers)
         passes, good = 0, False
         while not good and passes < _PASSES and not (passes and budget.expired):
-            point = self._proximal_master(target, penalty, budget)
+            point = self._proximal_master(target, self._penalty.value, budget)
             good = self._learn(point)
             passes += 1
         self._adapt_trust(passes, good)
-        x = point.x[0]
-        self._centre = x[self._rest]
-        if not priced:
-            return Proposal(x[self.shared], np.inf)
-        evaluation = self._evaluate(point)
-        self._trial = KeptPoint(x, point.static[0], evaluation)
-        return Proposal(x[self.shared], evaluation.total + self.constant)
+        self._proposed = point
+        self._centre = point.x[0][self._rest]
+        return Answer(shared_values=point.x[0][self.shared])
 
-    def bound(self, multipliers: Vector, budget: Budget) -> float:
+    def _bound(self, request: Request, budget: Budget) -> Answer:
         """Lower bound on min own cost + multipliers'z, from the master as it stands."""
-        self.master.set_linear(0, self.shared, multipliers)
-        point = self.master.solve(time_limit=budget.remaining)
-        if point.status is not SolveStatus.OPTIMAL:
-            return -np.inf
-        self.row_duals = self.master.first_row_duals(0, point)
-        return point.bound + self.constant
+        return Answer(bounds=(self._lagrangian(_given(request.multipliers), budget), np.inf))
 
-    def cost_at(self, values: Vector, tolerance: float, budget: Budget) -> Cost:
-        """Optimal cost with the shared variables fixed, to an absolute tolerance, $.
+    def _price(self, request: Request, budget: Budget) -> Answer:
+        """Lower bound as `bound`, and the cost of the point last proposed."""
+        assert self._proposed is not None
+        point = self._proposed
+        evaluation = evaluate_blocks(self.master, point, False)[0]
+        add_violated_cuts(self.master, point, (evaluation,))
+        self._trial = KeptPoint(point.x[0], point.static[0], evaluation)
+        lower = self._lagrangian(_given(request.multipliers), budget)
+        return Answer(bounds=(lower, evaluation.total + self.constant))
 
-        While nothing is known of the size of the cost, `tolerance` may be infinite: then a few
-        per cent will do.
+    def _follow(self, request: Request, budget: Budget) -> Answer:
+        """Lower bound as `bound`, and the cost of carrying out the shared values."""
+        multipliers = _given(request.multipliers)
+        followed = self._cost(request, budget)
+        assert followed.bounds is not None
+        return Answer(bounds=(self._lagrangian(multipliers, budget), followed.bounds[1]))
+
+    def _cost(self, request: Request, budget: Budget) -> Answer:
+        """Optimal cost with the shared values fixed, its slope; or the nearest values possible.
+
+        It is as accurate as the total bounds call for; while they are unknown a few per cent do.
         """
-        gap = float(np.clip(tolerance / max(1.0, abs(self._size)), 1e-6, _COARSE))
+        values, bounds = _given(request.shared_values), request.bounds or _UNKNOWN
         fixed = np.clip(values, self._lower, self._upper)
+        if np.abs(values - fixed).max(initial=0.0) > _WITHIN * (1.0 + np.abs(fixed).max(initial=0)):
+            return self._nearest(values, budget)
+        tolerance = self._terms.tolerance(bounds)
+        gap = float(np.clip(tolerance / max(1.0, abs(self._size)), 1e-6, _COARSE))
         self.master.set_linear(0, self.shared, np.zeros(len(fixed)))
         self.master.set_bounds(0, self.shared, fixed, fixed)
         try:
             incumbent = Benders(gap=gap).run(self.master, budget)
-            if incumbent.status is Status.INFEASIBLE:
-                return self._infeasible(values, budget)
-            slopes = self.master.reduced_costs(0, self.shared, incumbent.point)
         finally:
             self.master.set_bounds(0, self.shared, self._lower, self._upper)
-        if not incumbent.evaluations:
-            return Cost(-np.inf, np.zeros(len(fixed)), np.inf)
-        self._size = incumbent.upper
+        if incumbent.status is Status.INFEASIBLE:
+            return self._nearest(values, budget)
+        return self._costed(incumbent)
+
+    def _costed(self, incumbent: Incumbent) -> Answer:
+        """Tell what a loop at fixed shared values found; nothing where time ran out at once."""
+        point = incumbent.point
+        if point.status is not SolveStatus.OPTIMAL or not incumbent.evaluations:
+            return Answer(bounds=_UNKNOWN)
+        if np.isfinite(incumbent.upper):
+            self._size = incumbent.upper
         self._trial = KeptPoint(incumbent.x[0], incumbent.static[0], incumbent.evaluations[0])
-        return Cost(incumbent.point.bound + self.constant, slopes, incumbent.upper + self.constant)
+        return Answer(
+            bounds=(point.bound + self.constant, incumbent.upper + self.constant),
+            subgradient=self.master.reduced_costs(0, self.shared, point),
+        )
 
-    def keep(self) -> None:
-        """Remember the point last proposed or costed as this operator's part of the answer."""
+    def _nearest(self, values: Vector, budget: Budget) -> Answer:
+        """Nearest shared values that the master, as it stands, can carry out."""
+        point = self.master.project([Proximal(0, self.shared, values, 1.0)], np.inf)
+        self._check(point)
+        return Answer(shared_values=point.x[0][self.shared], bounds=_UNKNOWN)
+
+    def _keep(self, request: Request, budget: Budget) -> Answer:
+        """Remember the point last priced or costed as this operator's part of the answer."""
         self.kept = self._trial
+        return Answer()
 
-    def certify(self, room: float, budget: Budget) -> Proof:
-        """Prove an upper bound on the cost of the kept point; learn the vertices that it finds.
-
-        Parameters
-        ----------
-        room : float
-            How far the proved cost may lie above the searched one, $.
-        budget : Budget
-        """
+    def _certify(self, request: Request, budget: Budget) -> Answer:
+        """Cost of the kept point as searched and as proved; learn the vertices that it finds."""
         assert self.kept is not None
+        assert request.bounds is not None
         if self._inner is None and self.block.program.adversarial.size + self.block.risk.grows:
             self._inner = InnerMaximum(self.block.program)
         kept = self.kept
         certificate = certify(
-            self.block, kept.x, kept.static, kept.evaluation,
-            target=kept.evaluation.total, tolerance=room, budget=budget, inner=self._inner,
+            self.block, kept.x, kept.static, kept.evaluation, target=kept.evaluation.total,
+            tolerance=self._terms.room(request.bounds), budget=budget, inner=self._inner,
         )  # fmt: skip
+        self.programs_proved += certificate.solved
         values = np.array([item.value for item in certificate.found])
         risk = self.block.risk.risk(values, kept.static)
         cost = kept.evaluation.first_stage_cost
@@ -229,12 +252,9 @@ class LocalAgent:
         if certificate.worse:
             found = Evaluation(certificate.worse, np.inf, cost)
             add_violated_cuts(self.master, self._as_point(self.kept), (found,))
-        return Proof(
-            cost + risk + self.constant,
-            certificate.upper + self.constant,
-            certificate.within,
-            certificate.solved,
-        )
+        return Answer(bounds=(cost + risk + self.constant, certificate.upper + self.constant))
+
+    # At home -------------------------------------------------------------------------------
 
     def findings(self) -> Findings:
         """Labelled arrays of the kept point: this operator's part of a result."""
@@ -251,6 +271,18 @@ class LocalAgent:
             exactness=self.block.risk.exactness,
         )
 
+    def diagnosis(self) -> str:
+        """Why the agent's own program has no solution, by name of row; empty where it has one."""
+        program, points = self.block.program, self.block.risk.support
+        signs = (1, -1) if program.adversarial.size and program.budget is None else (0,)
+        scenarios = [
+            (f"{k}" if len(signs) == 1 else f"{k}, calls {'up' if sign > 0 else 'down'}",
+             Vertex(outcome, np.full(program.adversarial.size, sign, dtype=np.int8)))
+            for k, outcome in enumerate(points) for sign in signs
+        ]  # fmt: skip
+        found = diagnose(program, scenarios)
+        return "" if found is None else found.text
+
     # Private -------------------------------------------------------------------------------
 
     def _proximal_master(self, target: Vector, penalty: float, budget: Budget) -> MasterPoint:
@@ -259,11 +291,7 @@ class LocalAgent:
             weights = self._trust * penalty * self._scale(self._centre)
             terms.append(Proximal(0, self._rest, self._centre, weights))
         point = self.master.solve(terms, budget.remaining)
-        if point.status is not SolveStatus.OPTIMAL:
-            raise SolverError(
-                f"The master of {self.name} ended with status {point.status.value}, "
-                f"shape {self.master.shape}."
-            )
+        self._check(point)
         self.master.retire(point)
         return self.master.within_bounds(point)
 
@@ -274,10 +302,25 @@ class LocalAgent:
         model = evaluation.first_stage_cost + model_risk(self.master, point, 0)
         return excess <= _INNER_GAP * max(1.0, abs(model))
 
-    def _evaluate(self, point: MasterPoint) -> Evaluation:
-        evaluation = evaluate_blocks(self.master, point, False)[0]
-        add_violated_cuts(self.master, point, (evaluation,))
-        return evaluation
+    def _lagrangian(self, multipliers: Vector, budget: Budget) -> float:
+        self.master.set_linear(0, self.shared, multipliers)
+        point = self.master.solve(time_limit=budget.remaining)
+        if point.status is SolveStatus.INFEASIBLE:
+            raise UnsolvableError(self.name, Status.INFEASIBLE)
+        if point.status is not SolveStatus.OPTIMAL:
+            return -np.inf
+        self.row_duals = self.master.first_row_duals(0, point)
+        return point.bound + self.constant
+
+    def _check(self, point: MasterPoint) -> None:
+        """Refuse a master without a solution, with the status that says why."""
+        if point.status in (SolveStatus.INFEASIBLE, SolveStatus.UNBOUNDED):
+            raise UnsolvableError(self.name, ENDINGS[point.status])
+        if point.status is not SolveStatus.OPTIMAL:
+            raise SolverError(
+                f"The master of {self.name} ended with status {point.status.value}, "
+                f"shape {self.master.shape}."
+            )
 
     def _adapt_trust(self, passes: int, good: bool) -> None:
         """Hold private columns less after one good pass, more after too many."""
@@ -294,15 +337,6 @@ class LocalAgent:
         unit = float(np.median(shared[np.isfinite(shared)])) if np.isfinite(shared).any() else 1.0
         return np.asarray(np.minimum(1.0, (unit / np.maximum(own, 1e-9)) ** 2))
 
-    def _infeasible(self, values: Vector, budget: Budget) -> Cost:
-        self.master.set_bounds(0, self.shared, self._lower, self._upper)
-        centre = [Proximal(0, self.shared, values, 1.0)]
-        point = self.master.project(centre, np.inf, budget.remaining)
-        nothing = np.zeros(len(values))
-        if point.status is not SolveStatus.OPTIMAL:
-            return Cost(-np.inf, nothing, np.inf)
-        return Cost(-np.inf, nothing, np.inf, nearest=point.x[0][self.shared])
-
     def _as_point(self, kept: KeptPoint) -> MasterPoint:
         theta = np.full(len(self.block.risk.support), -np.inf)
         none = np.zeros(0)
@@ -313,19 +347,25 @@ class LocalAgent:
 
     # Checkpoints ---------------------------------------------------------------------------
 
+    def learn(self, pool: CutPool) -> None:
+        """Take over what another master with this agent's block has learnt since last time."""
+        new = slice(len(self.master.pools[0]), None)
+        self.master.restore_pool(0, pool.gradient[new], pool.constant[new], pool.support[new])
+
     def state(self) -> dict[str, Any]:
         """Arrays from which `restore` continues without repeating work."""
-        pool = self.master.pools[0]
+        pool, support = self.master.pools[0], self.block.risk.support
         state = {
             "gradient": pool.gradient,
             "constant": pool.constant,
             "support": pool.support,
-            "points": np.array(self.block.risk.support).reshape(len(self.block.risk.support), -1),
+            "points": np.array(support).reshape(len(support), -1),
             "patterns": np.array([search.memory for search in self.block.searches], dtype=np.int8),
             "trust": np.float64(self._trust),
+            "size": np.float64(self._size),
         }
-        if self._centre is not None:
-            state["centre"] = self._centre
+        optional = {"centre": self._centre, "row_duals": self.row_duals}
+        state |= {label: array for label, array in optional.items() if array is not None}
         for label, kept in (("kept", self.kept), ("trial", self._trial)):
             if kept is not None:
                 state[f"{label}_x"], state[f"{label}_static"] = kept.x, kept.static
@@ -338,8 +378,8 @@ class LocalAgent:
         self.master.restore_pool(0, state["gradient"], state["constant"], state["support"])
         for search, memory in zip(self.block.searches, state["patterns"], strict=True):
             search.memory = memory
-        self._trust = float(state["trust"])
-        self._centre = state.get("centre")
+        self._trust, self._size = float(state["trust"]), float(state["size"])
+        self._centre, self.row_duals = state.get("centre"), state.get("row_duals")
         self._trial = self._restored(state, "trial")
         self.kept = self._restored(state, "kept")
 
@@ -348,3 +388,8 @@ class LocalAgent:
             return None
         x, static = state[f"{label}_x"], state[f"{label}_static"]
         return KeptPoint(x, static, self.block.evaluate(x, static, thorough=False))
+
+
+def _given(array: Vector | None) -> Vector:
+    assert array is not None
+    return array

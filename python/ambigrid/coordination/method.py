@@ -10,9 +10,33 @@ import numpy as np
 
 from ambigrid.algorithms.log import History, IterationRecord, Progress
 from ambigrid.algorithms.stopping import Budget
+from ambigrid.coordination.messages import Answer
 from ambigrid.coordination.problem import Team
+from ambigrid.errors import InputError
 from ambigrid.labels import Vector
 from ambigrid.status import Status
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What a method ends with.
+
+    Attributes
+    ----------
+    status : Status
+    lower, upper : float
+        Bounds on the total cost, $.
+    values : array (shared,)
+        Exchange that every agent's kept point carries out.
+    multipliers : array (shared,)
+        Marginal cost of the shared variables to their owners, $ per unit.
+    """
+
+    status: Status
+    lower: float
+    upper: float
+    values: Vector
+    multipliers: Vector
 
 
 @dataclass
@@ -31,6 +55,12 @@ class Run:
         Receives the method's state after every iteration.
     resumed : mapping
         State of an earlier run, empty for a fresh one.
+    offset : float
+        Wall time of earlier runs, s.
+    state : mapping
+        The method's state after the last iteration.
+    latest : Agreement or None
+        What there is if the run is cut short now: it always fits the points that agents keep.
     """
 
     budget: Budget
@@ -41,50 +71,24 @@ class Run:
     resumed: dict[str, Any] = field(default_factory=dict)
     offset: float = 0.0
     state: dict[str, Any] = field(default_factory=dict)
+    latest: Agreement | None = None
 
     @property
     def seconds(self) -> float:
         """Wall time of this run and of those it resumes."""
         return self.offset + self.budget.elapsed
 
-    def tolerance(self, lower: float, upper: float, agents: int) -> float:
-        """Absolute accuracy, $, that one agent's answer needs; infinite while costs are unknown."""
-        known = [abs(bound) for bound in (lower, upper) if np.isfinite(bound)]
-        return self.gap * max(known) / (4 * agents) if known else np.inf
+    @property
+    def iterations(self) -> int:
+        """Number of the last finished iteration."""
+        return self.history.last.iteration if len(self.history) else 0
 
-    def record(self, record: IterationRecord) -> None:
-        """Log an iteration and show it."""
+    def end_iteration(self, record: IterationRecord, state: dict[str, Any]) -> None:
+        """Log an iteration, save the method's state after it, and show it."""
         self.history.append(record)
-        self.progress(record)
-
-    def keep_state(self, state: dict[str, Any]) -> None:
-        """Remember the method's state after an iteration, and save it."""
         self.state = state
         self.save(state)
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """What a method ends with.
-
-    Attributes
-    ----------
-    status : Status
-    lower, upper : float
-        Bounds on the total cost, $.
-    values : array (shared,)
-        Exchange that every agent's kept point carries out.
-    multipliers : array (shared,)
-        Marginal cost of the shared variables to their owners, $ per unit.
-    iterations : int
-    """
-
-    status: Status
-    lower: float
-    upper: float
-    values: Vector
-    multipliers: Vector
-    iterations: int
+        self.progress(record)
 
 
 class Method(Protocol):
@@ -93,12 +97,44 @@ class Method(Protocol):
     name: ClassVar[str]
 
     def run(self, team: Team, run: Run) -> Agreement:
-        """Coordinate the team."""
+        """Coordinate the team.
+
+        The run's `latest` agreement is kept up to date, for a run may be cut short any time.
+        """
         ...
 
-    def reopened(self, state: dict[str, Any]) -> dict[str, Any]:
-        """State from which to go on after a proof has raised the upper bound."""
+    def reopened(self, state: dict[str, Any], upper: float) -> dict[str, Any]:
+        """State from which to go on after a proof has raised the upper bound to `upper`."""
         ...
+
+
+def refuse_integers(team: Team, method: str) -> None:
+    """Refuse agents whose cost is not convex in the shared variables.
+
+    Raises
+    ------
+    InputError
+    """
+    for name, agent in team.agents.items():
+        first = agent.block.program.first_stage
+        if first.integer.any():
+            raise InputError(
+                f"{method} needs convex agents, and this decision is an integer",
+                where=f"{name}, {first.labels.describe(int(np.flatnonzero(first.integer)[0]))}",
+                fix="use Centralized",
+            )
+
+
+def values_of(answer: Answer) -> Vector:
+    """Shared values of an answer that must have them."""
+    assert answer.shared_values is not None
+    return answer.shared_values
+
+
+def bounds_of(answer: Answer) -> tuple[float, float]:
+    """Bounds of an answer that must have them."""
+    assert answer.bounds is not None
+    return answer.bounds
 
 
 def norm(parts: list[Vector]) -> float:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future, wait
 from typing import Any
 
 import numpy as np
 
+from ambigrid.algorithms.stopping import Budget
 from ambigrid.coordination.agents import Agent, Coupling
 from ambigrid.coordination.local import LocalAgent
-from ambigrid.coordination.messages import COORDINATOR, MessageLog
+from ambigrid.coordination.messages import Answer, MessageLog, Request
+from ambigrid.coordination.terms import Terms
 from ambigrid.errors import InputError
 from ambigrid.labels import Positions, Vector
 
@@ -98,25 +100,46 @@ class Team:
         self.shared = SharedVariables(agents, couplings)
         self.log, self._executor = log, executor
         self.workers = int(getattr(executor, "_max_workers", 1))
+        self._running: list[Future[Any]] = []
         making = {
             name: executor.submit(LocalAgent, agent, [c for c in couplings if name in c.columns])
             for name, agent in agents.items()
         }
         self.agents = {name: future.result() for name, future in making.items()}
 
-    def ask(self, names: Sequence[str], question: Callable[[LocalAgent], Any]) -> dict[str, Any]:
-        """Put a question to some agents at once and gather the answers."""
-        futures = {name: self._executor.submit(question, self.agents[name]) for name in names}
+    def agree(self, terms: Terms) -> None:
+        """Tell every agent the rules of a run, which hold nobody's data."""
+        for agent in self.agents.values():
+            agent.agree(terms)
+
+    def ask(
+        self, requests: Mapping[str, Request], iteration: int, budget: Budget
+    ) -> dict[str, Answer]:
+        """Put requests to agents at once and gather the answers; both are logged."""
+        for name, request in requests.items():
+            self.log.request(name, iteration, request)
+        answers: dict[str, Answer] = self._gather(
+            requests, lambda name: self.agents[name].answer(requests[name], budget)
+        )
+        for name, answer in answers.items():
+            self.log.answer(name, iteration, requests[name].question, answer)
+        return answers
+
+    def keep(self, iteration: int, budget: Budget) -> None:
+        """Make every agent remember its last point as its part of the best answer."""
+        self.ask(dict.fromkeys(self.agents, Request("keep")), iteration, budget)
+
+    def at_home(self, task: Callable[[LocalAgent], Any]) -> dict[str, Any]:
+        """Do a task at every agent; what it gives belongs to that agent and is no message."""
+        return self._gather(self.agents, lambda name: task(self.agents[name]))
+
+    def settle(self) -> None:
+        """Wait until no agent is at work, after something has cut a question short."""
+        for future in self._running:
+            future.cancel()
+        wait(self._running)
+
+    def _gather(self, names: Iterable[str], task: Callable[[str], Any]) -> dict[str, Any]:
+        futures = {name: self._executor.submit(task, name) for name in names}
+        self._running = list(futures.values())
         return {name: future.result() for name, future in futures.items()}
-
-    def ask_all(self, question: Callable[[LocalAgent], Any]) -> dict[str, Any]:
-        """Put a question to every agent."""
-        return self.ask(list(self.agents), question)
-
-    def sent(self, name: str, iteration: int, **arrays: object) -> None:
-        """Log what the coordinator sends to an agent."""
-        self.log.note(COORDINATOR, name, iteration, **arrays)
-
-    def received(self, name: str, iteration: int, **arrays: object) -> None:
-        """Log what an agent sends to the coordinator."""
-        self.log.note(name, COORDINATOR, iteration, **arrays)
