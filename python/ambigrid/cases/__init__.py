@@ -71,6 +71,7 @@ def load_case(
     else:
         path = Path(name_or_path)
         tree = read_folder(path) if path.is_dir() else read_case(path)
+        tree.attrs["source"] = str(path)
     validate_case(tree, source=name)
     return tree
 
