@@ -9,6 +9,7 @@ _FORMULA = re.compile(
     r'<(?P<tag>span|div) class="arithmatex">\\(?P<open>[(\[])(?P<tex>.*?)\\[)\]]</(?P=tag)>',
     re.DOTALL,
 )
+_UNREAD = re.compile(r"<mi>(?P<token>&|\\\w+)</mi>")
 
 
 def on_page_content(html: str, **_: object) -> str:
@@ -18,4 +19,7 @@ def on_page_content(html: str, **_: object) -> str:
 
 def _to_mathml(found: re.Match[str]) -> str:
     display = "block" if found["open"] == "[" else "inline"
-    return str(convert(unescape(found["tex"]).strip(), display=display))
+    formula = str(convert(unescape(found["tex"]).strip(), display=display))
+    if unread := _UNREAD.search(formula):
+        raise ValueError(f"{unread['token']} cannot be read in the formula {found['tex']}")
+    return formula
