@@ -336,7 +336,9 @@ def _matrix(values: Any, rows: int, columns: int | None, name: str) -> sp.csr_ar
 
 
 def _senses(sense: Sequence[str] | str | None, rhs: Vector) -> np.ndarray:
-    senses = np.array(np.broadcast_to(np.asarray("<" if sense is None else sense, dtype="U1"), rhs.shape))
+    senses = np.array(
+        np.broadcast_to(np.asarray("<" if sense is None else sense, dtype="U1"), rhs.shape)
+    )
     if not np.isin(senses, SENSES).all():
         raise InputError("senses are '<', '=' and '>'", where="sense", got=senses)
     return senses

@@ -121,6 +121,7 @@ def _time_line(result: Result) -> str:
 
 
 def new_table(title: str, *columns: str) -> Table:
+    """Return an empty table in the style of the report; all but the first column are numbers."""
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     table.show_edge = table.pad_edge = False
     for position, column in enumerate(columns):

@@ -34,7 +34,7 @@ from ambigrid.coordination import (
     Run,
     Team,
 )
-from ambigrid.coordination.certification import Certification, certify_team
+from ambigrid.coordination.certification import Certification, certify_team, search_team
 from ambigrid.coordination.local import Findings, LocalAgent, UnsolvableError
 from ambigrid.engines.registry import check_engine
 from ambigrid.errors import InputError, SolverError
@@ -57,7 +57,11 @@ class Study(Protocol):
     """What a study must offer to be solved."""
 
     name: ClassVar[str]
-    case: xr.DataTree
+
+    @property
+    def case(self) -> xr.DataTree:
+        """Data of the system."""
+        ...
 
     def agents(self) -> dict[str, Agent]:
         """Programs and ambiguity sets by agent name."""
@@ -231,7 +235,7 @@ class _Session:
             seconds, programs = seconds + proof.seconds, programs + proof.programs
             proof = replace(proof, seconds=seconds, programs=programs)
             closed = relative_gap(agreement.lower, proof.upper) <= self.limits.gap
-            if closed or not proof.certified or budget.expired or self.run.budget.expired:
+            if closed or not agreement.status.solved or budget.expired or self.run.budget.expired:
                 return agreement, proof
             self.run.resumed = self.method.reopened(self.run.state, proof.upper)
 
@@ -261,12 +265,14 @@ class _Session:
         return Agreement(status, -np.inf, np.inf, nothing, nothing)
 
     def _prove(self, agreement: Agreement, budget: Budget) -> Certification:
-        """Prove the upper bound, unless that is not wanted or there is nothing to prove."""
+        """Prove the upper bound, or only search for worse calls where no proof is wanted."""
         unproved = Certification(agreement.upper, False, 0.0)
-        if not self.limits.certify or not agreement.status.solved:
+        if not agreement.status.solved:
             return unproved
         started = budget.elapsed
         try:
+            if not self.limits.certify:
+                return search_team(self.team, budget)
             return certify_team(self.team, agreement, self.limits.gap, budget)
         except (KeyboardInterrupt, SolverError) as error:
             self.message = f"the proof was not finished: {error or 'interrupted by the user'}"

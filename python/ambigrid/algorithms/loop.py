@@ -119,6 +119,7 @@ class Decomposition(ABC):
         *,
         map_blocks: Callable[..., object] = map,
         extra_cost: Callable[[tuple[Vector, ...]], float] = lambda x: 0.0,
+        verify: bool = True,
     ) -> Incumbent:
         """Run the loop on a master.
 
@@ -133,8 +134,12 @@ class Decomposition(ABC):
             ``map`` or an executor's: blocks are evaluated through it.
         extra_cost : callable
             Value at x of the linear terms set on the master.
+        verify : bool
+            Search thoroughly at the best point before ending; without, the quick search's word
+            is taken, which a later proof has to make up for.
         """
         state = _Loop(self, master, budget or Budget(), map_blocks, extra_cost)
+        state.trusting = not verify
         while not state.finished:
             state.step()
             if record is not None:
@@ -157,6 +162,7 @@ class _Loop:
         self.map_blocks, self.extra_cost = map_blocks, extra_cost
         self.iterations, self.status = 0, Status.ERROR
         self.lower, self.upper = -np.inf, np.inf
+        self.trusting = False
         self.finished, self.use_level, self.separated = False, False, True
         self.gaps: list[float] = []
         self.best: MasterPoint | None = None
@@ -248,6 +254,9 @@ class _Loop:
     def _verify(self) -> None:
         """Search thoroughly at the best point; go on where that finds a worse vertex."""
         assert self.best is not None
+        if self.trusting:
+            self._end(Status.CONVERGED if self._within_gap() else Status.ERROR)
+            return
         evaluations = evaluate_blocks(self.master, self.best, True, self.map_blocks)
         value = sum(item.total for item in evaluations) + self.extra_cost(self.best.x)
         worse = value > self.upper + 1e-9 * (1.0 + abs(self.upper))

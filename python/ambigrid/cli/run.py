@@ -83,7 +83,7 @@ def run(
         boundary_call="ignored" if ignore_call else "adversarial",
         case=load_case(case, seed=seed),
     )
-    given = {name: value for name, value in how.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in how.items() if value is not None}
     with ProgressTable() as progress:
         result = solve(planned, seed=seed, certify=not no_certify, progress=progress, **given)
     files = _keep(result, *output_paths(output, Path(case).stem), no_plot=no_plot)

@@ -41,6 +41,9 @@ _PASSES = 3
 _COARSE = 0.05
 """Largest relative gap of a cost at given values."""
 
+_COST_PASSES = 20
+"""Masters solved per cost: where that is not enough its bounds lie apart, and cuts remain."""
+
 _INNER_GAP = 2e-3
 """Relative excess of the searched risk over the master's at which a proposal is good enough."""
 
@@ -138,6 +141,7 @@ class LocalAgent:
             "follow": self._follow,
             "cost": self._cost,
             "keep": self._keep,
+            "search": self._search,
             "certify": self._certify,
         }
         return questions[request.question](request, budget)
@@ -202,7 +206,8 @@ class LocalAgent:
         self.master.set_linear(0, self.shared, np.zeros(len(fixed)))
         self.master.set_bounds(0, self.shared, fixed, fixed)
         try:
-            incumbent = Benders(gap=gap).run(self.master, budget)
+            loop = Benders(gap=gap, iterations=_COST_PASSES)
+            incumbent = loop.run(self.master, budget, verify=False)
         finally:
             self.master.set_bounds(0, self.shared, self._lower, self._upper)
         if incumbent.status is Status.INFEASIBLE:
@@ -232,6 +237,15 @@ class LocalAgent:
         """Remember the point last priced or costed as this operator's part of the answer."""
         self.kept = self._trial
         return Answer()
+
+    def _search(self, request: Request, budget: Budget) -> Answer:
+        """Cost of the kept point after a thorough search; learn the vertices that it finds."""
+        assert self.kept is not None
+        point = self._as_point(self.kept)
+        evaluation = evaluate_blocks(self.master, point, True)[0]
+        add_violated_cuts(self.master, point, (evaluation,))
+        self.kept = KeptPoint(self.kept.x, self.kept.static, evaluation)
+        return Answer(bounds=(evaluation.total + self.constant, np.inf))
 
     def _certify(self, request: Request, budget: Budget) -> Answer:
         """Cost of the kept point as searched and as proved; learn the vertices that it finds."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from ambigrid.labels import Vector
 
-QUESTIONS = ("range", "propose", "bound", "price", "follow", "cost", "keep", "certify")
+QUESTIONS = ("range", "propose", "bound", "price", "follow", "cost", "keep", "search", "certify")
 """What an operator may be asked; see the methods of `LocalAgent` of these names."""
 
 
