@@ -24,6 +24,20 @@ _SIZES = {
 """Direction, size and time of what crosses; names must be the code's whitelist."""
 
 
+_QUESTIONS = {
+    "range": ("–", "least and largest values its bounds allow"),
+    "propose": ("agreed values, multipliers, residuals", "the values it wants"),
+    "bound": ("multipliers", "a lower bound"),
+    "price": ("multipliers", "a lower bound, and the cost of what it proposed"),
+    "follow": ("values, multipliers, bounds so far", "a lower bound, and its cost of the values"),
+    "cost": ("values, bounds so far", "lower and upper cost, subgradient; or the nearest values"),
+    "keep": ("–", "–"),
+    "search": ("–", "the cost of what it keeps after a thorough search"),
+    "certify": ("bounds so far", "the searched and the proved cost of what it keeps"),
+}
+"""What a question gives and what an answer holds; names must be the code's questions."""
+
+
 def on_page_markdown(markdown: str, **_: object) -> str:
     """Put the tables in; an unknown name stops the build."""
     return _MARK.sub(lambda found: _TABLES[found["name"]](found["argument"]), markdown)
@@ -135,6 +149,15 @@ def _whitelist(_: str | None) -> str:
     return _table(head, ((f"`{name}`", *facts) for name, facts in _SIZES.items()))
 
 
+def _questions(_: str | None) -> str:
+    from ambigrid.coordination.messages import QUESTIONS
+
+    if set(_QUESTIONS) != set(QUESTIONS):
+        raise ValueError(f"docs/_hooks/tables.py: the questions are now {QUESTIONS}")
+    rows = ((f"`{name}`", *_QUESTIONS[name]) for name in QUESTIONS)
+    return _table(("question", "the coordinator gives", "the operator answers"), rows)
+
+
 def _statuses(_: str | None) -> str:
     from ambigrid.report import _WORDS
     from ambigrid.status import Status
@@ -177,6 +200,7 @@ _TABLES: dict[str, Callable[[Any], str]] = {
     "assumptions": _assumptions,
     "cli": _cli,
     "public": _public,
+    "questions": _questions,
     "refusals": _refusals,
     "schema": _schema,
     "statuses": _statuses,
