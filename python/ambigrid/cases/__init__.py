@@ -35,7 +35,11 @@ def list_cases() -> dict[str, str]:
 
 
 def load_case(
-    name_or_path: str | Path, *, seed: int = 0, wind_penetration: float | None = None
+    name_or_path: str | Path,
+    *,
+    seed: int = 0,
+    wind_penetration: float | None = None,
+    scenarios: int | None = None,
 ) -> xr.DataTree:
     """Load a case and check it.
 
@@ -48,6 +52,8 @@ def load_case(
         Data seed of a built-in system.
     wind_penetration : float, optional
         Wind energy over load energy of a built-in system; as documented if left out.
+    scenarios : int, optional
+        In-sample scenarios per operator of a built-in system; as documented if left out.
 
     Returns
     -------
@@ -61,10 +67,11 @@ def load_case(
     """
     name = str(name_or_path)
     if name in BUILT_IN:
-        tree = BUILT_IN[name](seed=seed, wind_penetration=wind_penetration)
-    elif seed != 0 or wind_penetration is not None:
+        tree = BUILT_IN[name](seed=seed, wind_penetration=wind_penetration, scenarios=scenarios)
+    elif seed != 0 or wind_penetration is not None or scenarios is not None:
         raise InputError(
-            "a data seed and a wind penetration apply to built-in systems only",
+            "a data seed, a wind penetration and a number of scenarios apply to built-in systems "
+            "only",
             where=name,
             fix=f"leave them out, or name one of {', '.join(BUILT_IN)}",
         )

@@ -29,6 +29,7 @@ from ambigrid.cases.tables import table
 from ambigrid.errors import InputError
 
 DAY = Day("2016-03-03")
+MOST_SCENARIOS = 100
 LOAD_LEVEL = 1.05
 LOAD_PROFILES = ("hv_mixed1", "mv_semiurb", "hv_mixed1", "mv_urban", "mv_rural")
 BOUNDARY_BUSES = ("15", "23")
@@ -160,7 +161,9 @@ NOTICE = (
 )
 
 
-def build_t30d2(seed: int = 0, wind_penetration: float | None = None) -> xr.DataTree:
+def build_t30d2(
+    seed: int = 0, wind_penetration: float | None = None, scenarios: int | None = None
+) -> xr.DataTree:
     """Make the system ``t30d2``.
 
     Parameters
@@ -171,6 +174,9 @@ def build_t30d2(seed: int = 0, wind_penetration: float | None = None) -> xr.Data
     wind_penetration : float, optional
         Forecast wind energy over load energy (EV charging included) of the whole system, in
         (0, 1]; all wind capacities are scaled to reach it. As documented (about 0.45) if left out.
+    scenarios : int, optional
+        In-sample scenarios per operator, 1 to 100; 20 if left out. They are drawn anew, and the
+        charging sessions with them.
 
     Returns
     -------
@@ -180,7 +186,7 @@ def build_t30d2(seed: int = 0, wind_penetration: float | None = None) -> xr.Data
     Raises
     ------
     InputError
-        For a penetration outside (0, 1].
+        For a penetration outside (0, 1], or another number of scenarios.
     """
     if wind_penetration is not None and not 0.0 < wind_penetration <= 1.0:
         raise InputError(
@@ -189,9 +195,10 @@ def build_t30d2(seed: int = 0, wind_penetration: float | None = None) -> xr.Data
             got=wind_penetration,
             fix="give the share of wind energy in load energy, e.g. 0.45",
         )
-    groups = _groups(seed, 1.0)
+    day = DAY if scenarios is None else _day_with(scenarios)
+    groups = _groups(seed, 1.0, day)
     if wind_penetration is not None:
-        groups = _groups(seed, wind_penetration / penetration(groups))
+        groups = _groups(seed, wind_penetration / penetration(groups), day)
     attrs = {
         "name": "t30d2",
         "title": "30-bus transmission system with two 33-bus feeders and 22 EV stations",
@@ -221,22 +228,33 @@ def penetration(groups: dict[str, xr.Dataset]) -> float:
     return wind / load
 
 
-def _groups(seed: int, wind_scale: float) -> dict[str, xr.Dataset]:
+def _day_with(scenarios: int) -> Day:
+    if not 1 <= scenarios <= MOST_SCENARIOS:
+        raise InputError(
+            f"the number of scenarios must lie between 1 and {MOST_SCENARIOS}",
+            where="t30d2/scenarios",
+            got=scenarios,
+            fix="give a number such as 20",
+        )
+    return replace(DAY, scenarios=scenarios)
+
+
+def _groups(seed: int, wind_scale: float, day: Day) -> dict[str, xr.Dataset]:
     streams = np.random.SeedSequence(seed).spawn(1 + len(FEEDERS))
     rngs = [np.random.default_rng(stream) for stream in streams]
-    groups = {"transmission": _transmission(wind_scale, rngs[0])}
+    groups = {"transmission": _transmission(wind_scale, day, rngs[0])}
     for feeder, rng in zip(FEEDERS, rngs[1:], strict=True):
         scaled = replace(feeder, parks=_scaled(feeder.parks, wind_scale))
-        groups[feeder.name] = feeder_part(scaled, DAY, FEEDER_PRICES, rng)
+        groups[feeder.name] = feeder_part(scaled, day, FEEDER_PRICES, rng)
     return groups
 
 
-def _transmission(wind_scale: float, rng: np.random.Generator) -> xr.Dataset:
+def _transmission(wind_scale: float, day: Day, rng: np.random.Generator) -> xr.Dataset:
     buses, lines = table("bus30"), table("line30")
-    wind = wind_part(_scaled(WIND, wind_scale), DAY, rng)
+    wind = wind_part(_scaled(WIND, wind_scale), day, rng)
     coords = wind.pop("coords")
     peaks = buses["load_active_mw"].to_numpy() * ~buses["bus"].isin(BOUNDARY_BUSES).to_numpy()
-    shapes = load_shapes(list(buses["bus"]), LOAD_PROFILES, DAY)
+    shapes = load_shapes(list(buses["bus"]), LOAD_PROFILES, day)
     values = {
         "load": scaled_load(peaks, shapes, LOAD_LEVEL),
         "line_from": lines["from_bus"],
@@ -252,7 +270,7 @@ def _transmission(wind_scale: float, rng: np.random.Generator) -> xr.Dataset:
     coords |= {
         "bus": buses["bus"].to_numpy(object),
         "line": lines["line"].to_numpy(object),
-        "time": DAY.time,
+        "time": day.time,
         "generator": np.array([f"G{bus}" for bus in THERMAL["generator_bus"]], dtype=object),
         "segment": np.arange(3),
         "distribution": np.array([feeder.name for feeder in FEEDERS], dtype=object),

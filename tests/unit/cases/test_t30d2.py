@@ -83,6 +83,17 @@ def test_wind_penetration_outside_its_range(share):
         load_case("t30d2", wind_penetration=share)
 
 
+def test_number_of_scenarios(case):
+    assert load_case("t30d2", scenarios=5)["transmission"].sizes["scenario"] == 5
+    assert case_hash(load_case("t30d2", scenarios=20)) == case_hash(case)
+
+
+@pytest.mark.parametrize("scenarios", [0, 101])
+def test_number_of_scenarios_outside_its_range(scenarios):
+    with pytest.raises(InputError, match="scenarios must lie between 1 and 100; got"):
+        load_case("t30d2", scenarios=scenarios)
+
+
 def test_the_same_seed_gives_the_same_case_and_others_differ(case):
     assert case_hash(load_case("t30d2", seed=0)) == case_hash(case)
     others = [load_case("t30d2", seed=seed) for seed in (1, 2)]
