@@ -143,18 +143,30 @@ def test_plot_all_names_every_picture(tmp_path):
 
 
 def test_reproduce_prints_a_row_per_claim(monkeypatch):
-    rows = [
-        {"claim": "1 < 2 < 3", "seed": "yes", "ours": "yes", "holds": True, "note": ""},
-        {"claim": "DRO vs RO", "seed": "-10.11 %", "ours": "-3 %", "holds": False, "note": "why"},
-        {"claim": "radius", "seed": "report only", "ours": "+2 %", "holds": None, "note": ""},
+    figures = [
+        ("cost_1_2", "1 < 2 < 3", "yes", "yes", True, "", None),
+        ("cost_dro_ro", "DRO vs RO", "-10.11 %", "-3 %", False, "why", None),
+        ("gap_to_centralized", "gap", "below 1 %", "0.2 %", True, "", 0.002),
+        ("radius", "radius", "report only", "+2 %", None, "", None),
     ]
-    monkeypatch.setattr("ambigrid.studies.reproduce.reproduce", lambda case, progress: rows)
+    keys = ("name", "claim", "seed", "ours", "holds", "note", "value")
+    rows = [dict(zip(keys, row, strict=True)) for row in figures]
+    asked = {}
+
+    def reproduce(case, progress, *, folder):
+        asked.update(case=case, folder=str(folder))
+        return rows
+
+    monkeypatch.setattr("ambigrid.studies.reproduce.reproduce", reproduce)
     text = call("reproduce", "t30d2").stdout
-    assert [line.split()[-1] for line in text.splitlines()[3:]] == ["holds", "why", "reported"]
-    assert json.loads(call("reproduce", "t30d2", "--json").stdout) == {
-        "case": "t30d2",
-        "rows": rows,
-    }
+    assert asked == {"case": "t30d2", "folder": "results/reproduce-t30d2"}
+    endings = [line.split()[-1] for line in text.splitlines()[3:]]
+    assert endings == ["holds", "why", "holds", "reported"]
+    table = call("reproduce", "t30d2", "--markdown", "--folder", "mine").stdout
+    assert asked["folder"] == "mine"
+    assert "| DRO vs RO | -10.11 % | -3 % | **does not hold** | why |" in table
+    printed = json.loads(call("reproduce", "t30d2", "--json").stdout)
+    assert printed == {"case": "t30d2", "gap_to_centralized": 0.002, "rows": rows}
 
 
 def test_catalogues():

@@ -36,17 +36,30 @@ CALLS: dict[str, Literal["requested", "worst", "none"]] = {
 
 def reproduce(
     case: Annotated[str, typer.Argument(help="Name of a built-in system.")] = "t30d2",
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where results are kept, so that an interrupted reproduction continues; by "
+            "default results/reproduce-CASE."
+        ),
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print a Markdown table instead.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the source document's claims beside what comes out here."""
+    from ambigrid.studies.reproduce import as_markdown, headlines
     from ambigrid.studies.reproduce import reproduce as reproduce_case
 
-    rows = reproduce_case(case, say)
+    rows = reproduce_case(case, say, folder=folder or Path("results", f"reproduce-{case}"))
     if as_json:
-        print_json({"case": case, "rows": rows})
-        return
-    cells = ([row["claim"], row["seed"], row["ours"], _verdict(row)] for row in rows)
-    print_table(f"Reproduction of {case}", ("claim", "source", "ours", "holds"), cells)
+        print_json({"case": case, **headlines(rows), "rows": rows})
+    elif markdown:
+        print(as_markdown(rows), end="")
+    else:
+        cells = ([row["claim"], row["seed"], row["ours"], _verdict(row)] for row in rows)
+        print_table(f"Reproduction of {case}", ("claim", "source", "ours", "holds"), cells)
 
 
 def plot(

@@ -1,0 +1,1 @@
+"""What a reproduction is made of: recipes of runs, claims about them, and how they are judged."""
