@@ -50,41 +50,64 @@ class Checkpoint:
             np.savez(file, **arrays)  # type: ignore[arg-type]
 
     @classmethod
-    def read(cls, path: str | Path, identity: Mapping[str, Any]) -> Checkpoint:
-        """Read a checkpoint of a run with this identity.
+    def read(cls, path: str | Path) -> Checkpoint:
+        """Read a checkpoint.
 
         Raises
         ------
         InputError
-            If the file is missing, damaged, or belongs to another run.
+            If the file is missing, damaged, or no checkpoint.
         """
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             facts = json.loads(str(arrays.pop("facts")))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            method, agents = _sorted(arrays)
+            history = History.from_dataset(xr.Dataset.from_dict(facts["history"]))
+            return cls(facts["identity"], method, agents, history, float(facts["seconds"]))
+        except _DAMAGE as error:
             raise InputError(
                 "this checkpoint cannot be read",
                 where=str(path),
-                got=error,
+                got=" ".join(str(error).split()) or type(error).__name__,
                 fix="give the file that --checkpoint wrote, or start without --resume",
             ) from error
+
+    def check_identity(self, identity: Mapping[str, Any]) -> None:
+        """Refuse to go on with another run.
+
+        Raises
+        ------
+        InputError
+            If a fact of `identity` differs.
+        """
         for key, value in json.loads(json.dumps(identity, default=str)).items():
-            if facts["identity"].get(key) != value:
+            if self.identity.get(key) != value:
                 raise InputError(
                     f"this checkpoint belongs to a run with another {key}",
-                    where=str(path),
-                    got=facts["identity"].get(key),
-                    fix=f"resume with {key} = {facts['identity'].get(key)}",
+                    where="resume",
+                    got=self.identity.get(key),
+                    fix=f"resume with that {key}, or start without --resume",
                 )
-        method: dict[str, Any] = {}
-        agents: dict[str, dict[str, Any]] = {}
-        for name, value in arrays.items():
-            room, rest = name.split("/", 1)
-            if room == "method":
-                method[rest] = value
-            else:
-                agent, entry = rest.split("/", 1)
-                agents.setdefault(agent, {})[entry] = value
-        history = History.from_dataset(xr.Dataset.from_dict(facts["history"]))
-        return cls(facts["identity"], method, agents, history, float(facts["seconds"]))
+
+
+_DAMAGE = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile,
+)  # fmt: skip
+"""What reading a file that is no checkpoint, or half of one, may raise."""
+
+
+def _sorted(
+    arrays: Mapping[str, np.ndarray],
+) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
+    """Split arrays by name into those of the method and those of every agent."""
+    method: dict[str, np.ndarray] = {}
+    agents: dict[str, dict[str, np.ndarray]] = {}
+    for name, value in arrays.items():
+        room, rest = name.split("/", 1)
+        if room == "method":
+            method[rest] = value
+        else:
+            agent, entry = rest.split("/", 1)
+            agents.setdefault(agent, {})[entry] = value
+    return method, agents

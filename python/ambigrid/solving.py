@@ -171,11 +171,15 @@ def solve(
         raise InputError(
             "there must be a thread", where="solve, threads", got=threads, fix="give 1 or more"
         )
-    agents, couplings = study.agents(), study.couplings()
     facts = _facts(study, method, engine, seed, limits)
     identity = {key: facts[key] for key in ("study", "case", "data_hash", "method", "settings")}
+    earlier = None if resume is None else Checkpoint.read(resume)
+    if earlier is not None:
+        earlier.check_identity(identity)
+    agents, couplings = study.agents(), study.couplings()
     identity["ambiguity set"] = _digest(agents)
-    earlier = Checkpoint.read(resume, identity) if resume is not None else None
+    if earlier is not None:
+        earlier.check_identity(identity)
     build_seconds = time.monotonic() - started
     with _workers(executor, threads) as pool:
         team = Team(agents, couplings, pool, MessageLog() if log is None else log)

@@ -119,7 +119,7 @@ class _Loop:
         self.lower, self.upper = -np.inf, np.inf
         self.values, self.prices = np.zeros(size), np.zeros(size)
         self.iteration, self.finished, self.status = 0, False, Status.ERROR
-        self.residuals = (np.inf, np.inf)
+        self.residuals, self.before = (np.inf, np.inf), np.inf
         self.untold: tuple[float, float] | None = None
         self._restore(run.resumed)
         run.latest = self.agreement()

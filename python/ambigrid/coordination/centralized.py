@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ambigrid.algorithms.benders import Benders, Incumbent
-from ambigrid.algorithms.log import IterationRecord
+from ambigrid.algorithms.log import IterationRecord, relative_gap
 from ambigrid.algorithms.master import Master
 from ambigrid.coordination.local import KeptPoint
 from ambigrid.coordination.method import Agreement, Run
@@ -44,6 +44,8 @@ class Centralized:
     def run(self, team: Team, run: Run) -> Agreement:
         """Solve all agents together."""
         loop = _Loop(team, run)
+        if relative_gap(loop.lower, loop.upper) <= run.gap:
+            return loop.agreement(Status.CONVERGED)
         benders = Benders(gap=run.gap, iterations=self.iterations)
         with ThreadPoolExecutor(team.workers) as executor:
             incumbent = benders.run(loop.master, run.budget, loop.record, map_blocks=executor.map)
