@@ -222,6 +222,7 @@ class LocalAgent:
         if np.isfinite(incumbent.upper):
             self._size = incumbent.upper
         self._trial = KeptPoint(incumbent.x[0], incumbent.static[0], incumbent.evaluations[0])
+        self.row_duals = self.master.first_row_duals(0, point)
         return Answer(
             bounds=(point.bound + self.constant, incumbent.upper + self.constant),
             subgradient=self.master.reduced_costs(0, self.shared, point),

@@ -25,7 +25,7 @@ class Transport(Reformulation):
 
     def __init__(self, ambiguity: Wasserstein) -> None:
         self._set = ambiguity
-        self._radius = float(ambiguity.radius)  # type: ignore[arg-type]
+        self._radius = min(float(ambiguity.radius), _diameter(ambiguity))  # type: ignore[arg-type]
         self.grows = ambiguity.support == "box"
         self.support, self.reference = list(ambiguity.samples), ambiguity.weights
         self._distances = list(ambiguity.distances.T)  # per support point, to every sample
@@ -94,6 +94,15 @@ class Transport(Reformulation):
             zeros = np.zeros((len(free), 2))
             searches.append(Search(sample, free, options[free], zeros, offset=price * t))
         return searches
+
+
+def _diameter(ambiguity: Wasserstein) -> float:
+    """Farthest that mass can move; a larger radius allows no more and spoils a master's scaling."""
+    if ambiguity.support == "samples":
+        return float(ambiguity.distances.max())
+    samples = ambiguity.samples
+    ends = np.maximum(samples - ambiguity.lower, ambiguity.upper - samples)
+    return float(ambiguity.distance(ends).max())
 
 
 def optimal_transport(values: Vector, weights: Vector, distances: Vector, radius: float) -> Vector:
