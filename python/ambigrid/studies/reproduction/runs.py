@@ -18,7 +18,7 @@ from ambigrid.studies.ev_flexibility import EVFlexibility
 if TYPE_CHECKING:
     from ambigrid.studies.reproduction.recipes import Recipe
 
-CERTIFICATE_LIMIT = 180.0
+CERTIFICATE_LIMIT = 600.0
 """Seconds a proof may take."""
 
 _NOT_KEPT = (Status.INTERRUPTED, Status.ERROR)
