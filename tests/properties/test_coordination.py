@@ -12,7 +12,7 @@ from ambigrid.coordination.agents import Agent
 from ambigrid.testing import ProgramShape, random_program
 from small_teams import SmallStudy, coupling, joint_optimum, random_study, with_rows
 
-RUNS = settings(max_examples=3, deadline=None, derandomize=True)
+RUNS = settings(max_examples=2, deadline=None, derandomize=True)
 SEEDS = st.integers(0, 2**16)
 GAP = 2e-3
 METHODS = {
@@ -83,7 +83,7 @@ def test_bounds_enclose_the_joint_optimum_and_close(name, seed):
     check_agreement(study, result)
 
 
-@settings(RUNS, max_examples=6)
+@settings(RUNS, max_examples=4)
 @given(SEEDS, st.sampled_from([name for name in METHODS if name != "until agreed"]))
 def test_certified_results_are_optimal_and_their_bounds_hold(seed, name):
     study = random_study(seed)
