@@ -26,7 +26,8 @@ def test_linear_voltages_over_all_hours_and_scenarios(study, name):
     voltage = ac_power_flow.compare(data, *feeder_injections(data, recourse))
     assert float(abs(voltage["error"]).max()) <= 0.01
     assert float(voltage["error"].min()) >= -1e-9  # LinDistFlow reads voltages high
-    assert float(voltage["ac"].min()) >= 0.945
+    held = voltage["linear"].min("bus") >= 0.95  # elsewhere the recourse has to act first
+    assert float(voltage["ac"].where(held).min()) >= 0.945
 
 
 def test_islands_do_not_touch_each_other(study):
