@@ -96,4 +96,4 @@ def _julia() -> dict[str, Any]:
 def _julia_line(julia: dict[str, Any]) -> str:
     if julia["executable"]:
         return str(julia["executable"])
-    return "not found; engine highs needs none, engine julia fetches it on first use"
+    return "not found; engine highs needs none, and engine julia is not part of this version yet"
