@@ -171,8 +171,12 @@ def test_one_seed_is_enough_to_refuse_a_claim():
     rows = judged(FakeRuns({recipes.case_1(2): {"objective": 71_500.0}}))
     assert rows["cost_1_2"]["holds"] is False
     assert rows["cost_1_3"]["holds"] is True
+
+
+def test_the_gap_to_the_centralised_solution_is_judged_at_half_a_per_cent():
+    rows = judged(FakeRuns({recipes.centralized(0): {"objective": 60_500.0}}))
     assert rows["gap_to_centralized"]["holds"] is False
-    assert rows["gap_to_centralized"]["value"] > 0.1
+    assert rows["gap_to_centralized"]["value"] > 0.005
 
 
 def test_an_upper_bound_that_is_not_proved_is_named():

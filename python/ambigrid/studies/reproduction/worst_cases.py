@@ -72,14 +72,14 @@ def ignoring_the_call(runs: Source, seeds: Sequence[int]) -> list[Row]:
         ).row([reserve(seed, d) for seed in seeds], "both feeders, summed over the day")
         for d, figure in figures.items()
     ]
-    violation = Claim(
-        "ignored_violation", "ignoring the call: more violation under the calls of case 4",
-        "+10.89 MW",
-    )  # fmt: skip
-    findings = [_more_violation(losses, "absolute") for losses in measured]
-    own = "; ".join(_more_violation(losses, "relative").ours for losses in measured)
-    note = f"called for the same shares of the own offer instead: {own}"
-    return [*rows, violation.row(findings, note)]
+    for kind, words in _SETS.items():
+        claim = Claim(
+            f"ignored_violation_{kind}",
+            f"ignoring the call: more violation under the calls of case 4; {words}",
+            "+10.89 MW",
+        )
+        rows.append(claim.row([_more_violation(losses, kind) for losses in measured]))
+    return rows
 
 
 def radius_worst_cases(runs: Source, seeds: Sequence[int]) -> list[Row]:
