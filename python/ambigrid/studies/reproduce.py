@@ -115,5 +115,10 @@ def as_markdown(rows: Iterable[Mapping[str, Any]]) -> str:
     lines = ["| claim | source | ours | verdict | margin and notes |", "|---|---|---|---|---|"]
     for row in rows:
         cells = (row["claim"], row["seed"], row["ours"], _VERDICT[row["holds"]], row["note"])
-        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
+        lines.append("| " + " | ".join(_escaped(str(cell)) for cell in cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _escaped(cell: str) -> str:
+    """Keep Markdown from reading a column's end or a formula in a cell."""
+    return cell.replace("|", "\\|").replace("$", "&#36;")
