@@ -296,8 +296,8 @@ class Master:
             return self._point(self._warm().solve(time_limit), 0.0)
         program = self.linear_program()
         shifted = replace(program, cost=program.cost + shift)
-        near = self._near(proximal)
-        return self._point(solve_quadratic(shifted, hessian, time_limit, near), constant)
+        solution = solve_quadratic(shifted, hessian, time_limit, self._near(proximal), self._unit())
+        return self._point(solution, constant)
 
     def solve_within(self, reach: float, time_limit: float = np.inf) -> MasterPoint:
         """Solve with every column kept within ±`reach`; the point is no lower bound."""
@@ -307,7 +307,7 @@ class Master:
         )
         hessian = self.hessian()
         if hessian.nnz:
-            solution = solve_quadratic(bounded, hessian, time_limit)
+            solution = solve_quadratic(bounded, hessian, time_limit, unit=self._unit())
         else:
             solution = PersistentProgram(bounded, self._integer).solve(time_limit)
         return self._point(replace(solution, bound=-np.inf), 0.0)
@@ -341,14 +341,23 @@ class Master:
         projection = LinearProgram(
             shift, program.lower, program.upper, matrix, row_lower, row_upper
         )
-        near = self._near(centres)
-        return self._point(solve_quadratic(projection, hessian, time_limit, near), constant)
+        near, unit = self._near(centres), self._unit()
+        return self._point(solve_quadratic(projection, hessian, time_limit, near, unit), constant)
 
     def _near(self, proximal: Sequence[Proximal]) -> Vector:
         near = np.zeros(len(self._cost))
         for term in proximal:
             near[self._x[term.block][term.columns]] = term.centre
         return near
+
+    def _unit(self) -> Vector:
+        """Size of values, measured by how steep cuts are; 1 for decisions."""
+        unit = np.ones(len(self._cost))
+        for index, pool in enumerate(self.pools):
+            steepest = np.abs(pool.gradient).max(axis=1, initial=0.0)
+            size = max(1.0, float(np.median(steepest))) if len(pool) else 1.0
+            unit[self._static[index]] = unit[self._theta[index]] = size
+        return unit
 
     @property
     def has_integers(self) -> bool:

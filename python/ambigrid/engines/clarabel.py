@@ -26,6 +26,7 @@ def solve_quadratic(
     hessian: sp.csr_array,
     time_limit: float = np.inf,
     near: Vector | None = None,
+    unit: Vector | None = None,
 ) -> Solution:
     """Minimise ½ z'hessian z + cost'z over the constraints of `program`.
 
@@ -36,36 +37,65 @@ def solve_quadratic(
         Positive semidefinite.
     time_limit : float
         Seconds.
-    near : array (columns,), optional
-        The program is solved in z - near, so that a minimum far from 0 costs no digits.
+    near, unit : array (columns,), optional
+        The program is solved in (z - near) / unit, so that neither a minimum far from 0 nor a mix
+        of units costs digits or iterations.
 
     Returns
     -------
     Solution
         `AlmostSolved` counts as an error, never as optimal.
     """
-    matrix, rhs, cones, sides = _cone_form(program)
-    near = np.zeros(len(program.cost)) if near is None else near
-    rhs, cost = rhs - matrix @ near, program.cost + hessian @ near
-    upper_triangle = sp.csc_matrix(sp.triu(hessian))
+    size = len(program.cost)
+    near = np.zeros(size) if near is None else near
+    unit = np.ones(size) if unit is None else unit
+    scaled, row_unit = _in_units(program, hessian, near, unit)
+    matrix, rhs, cones, sides = _cone_form(scaled)
+    diagonal = sp.diags_array(unit)
+    upper_triangle = sp.csc_matrix(sp.triu(diagonal @ hessian @ diagonal))
     for equilibrate, regularization in _ATTEMPTS:
         settings = _settings(time_limit, equilibrate)
         settings.static_regularization_constant = regularization
-        solver = clarabel.DefaultSolver(upper_triangle, cost, matrix, rhs, cones, settings)
+        solver = clarabel.DefaultSolver(upper_triangle, scaled.cost, matrix, rhs, cones, settings)
         raw = solver.solve()
         status = _STATUS.get(str(raw.status), SolveStatus.ERROR)
         if status is not SolveStatus.ERROR:
             break
     shift = float(program.cost @ near + 0.5 * near @ (hessian @ near))
-    row_duals, reduced = _split_duals(np.array(raw.z), sides, program)
+    row_duals, reduced = _split_duals(np.array(raw.z), sides, scaled)
     return Solution(
         status,
         float(raw.obj_val) + shift,
         float(raw.obj_val_dual) + shift,
-        np.array(raw.x) + near,
-        row_duals,
-        reduced,
+        np.array(raw.x) * unit + near,
+        row_duals / row_unit,
+        reduced / unit,
     )
+
+
+def _in_units(
+    program: LinearProgram, hessian: sp.csr_array, near: Vector, unit: Vector
+) -> tuple[LinearProgram, Vector]:
+    """Write the program in (z - near) / unit with rows of size one; return the rows' units too."""
+    matrix = sp.csr_array(program.matrix @ sp.diags_array(unit))
+    row_unit = _largest_entries(matrix)
+    at_near = program.matrix @ near
+    scaled = LinearProgram(
+        (program.cost + hessian @ near) * unit,
+        (program.lower - near) / unit,
+        (program.upper - near) / unit,
+        sp.csr_array(sp.diags_array(1.0 / row_unit) @ matrix),
+        (program.row_lower - at_near) / row_unit,
+        (program.row_upper - at_near) / row_unit,
+    )
+    return scaled, row_unit
+
+
+def _largest_entries(matrix: sp.csr_array) -> Vector:
+    """Largest absolute entry of every row; 1 for an empty row."""
+    largest = np.zeros(matrix.shape[0])
+    np.maximum.at(largest, sp.coo_array(matrix).coords[0], np.abs(matrix.data))
+    return np.where(largest > 0, largest, 1.0)
 
 
 def _settings(time_limit: float, equilibrate: bool) -> clarabel.DefaultSettings:
