@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 
 Array = NDArray[np.float64]
 
@@ -94,9 +95,7 @@ class ForecastErrorModel:
         own = rng.standard_normal((units, hours))
         common = rng.standard_normal(hours)
         steps = np.sqrt(1.0 - self.unit_correlation) * own + np.sqrt(self.unit_correlation) * common
-        noise = np.empty((units, hours))
-        noise[:, 0] = steps[:, 0]
-        innovation = np.sqrt(1.0 - self.memory**2)
-        for hour in range(1, hours):
-            noise[:, hour] = self.memory * noise[:, hour - 1] + innovation * steps[:, hour]
+        innovation = np.sqrt(1.0 - self.memory**2) * steps
+        innovation[:, 0] = steps[:, 0]
+        noise: Array = lfilter([1.0], [1.0, -self.memory], innovation)
         return noise
