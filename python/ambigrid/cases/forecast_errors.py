@@ -20,10 +20,10 @@ C. Draxl, "The state of the art in short-term prediction of wind power", ANEMOS.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 Array = NDArray[np.float64]
 
@@ -97,5 +97,8 @@ class ForecastErrorModel:
         steps = np.sqrt(1.0 - self.unit_correlation) * own + np.sqrt(self.unit_correlation) * common
         innovation = np.sqrt(1.0 - self.memory**2) * steps
         innovation[:, 0] = steps[:, 0]
-        noise: Array = lfilter([1.0], [1.0, -self.memory], innovation)
-        return noise
+        rows = [
+            accumulate(row, lambda last, new: self.memory * last + new)
+            for row in innovation.tolist()
+        ]
+        return np.array([list(row) for row in rows])
