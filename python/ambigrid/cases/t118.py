@@ -73,8 +73,8 @@ ASSUMPTIONS = (
     *UNCERTAINTY_NOTES,
     "Wind: 350, 400, 1150, 400, 270 MW at buses 16, 35, 49, 78, 112, as much at each bus as its "
     "lines can take away (at forecast about 1 % is curtailed); 0.44, 1.80, 0.90 MW at buses 17, "
-    "24, 32 of each feeder; unity power factor. A feeder's three SimBench profiles, and which of them is "
-    "where, are its own.",
+    "24, 32 of each feeder; unity power factor. A feeder's three SimBench profiles and their order "
+    "are its own.",
     "Thermal units: the 54 of the published 118-bus data (7,220 MW) with their fuel costs at 1 "
     "$/MBtu in three segments of equal width, all committed; least power a tenth of the largest "
     "(published: 30 % on average), so that at night, with all units on, little wind is lost.",
