@@ -97,10 +97,9 @@ def _assumed(kind: str) -> str:
 
 
 def _assumptions(case: str) -> str:
-    from ambigrid.cases import t30d2
+    from ambigrid.cases import BUILT_IN
 
-    assert case == "t30d2", case
-    return "\n".join(f"- {line}".replace("$", "&#36;") for line in t30d2.ASSUMPTIONS)
+    return "\n".join(f"- {line}".replace("$", "&#36;") for line in BUILT_IN[case].assumptions)
 
 
 def _applicability(_: str | None) -> str:

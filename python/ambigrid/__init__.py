@@ -40,6 +40,7 @@ _PUBLIC: dict[str, str] = {
     "load_result": "results",
     "robustify": "robust_program",
     "save_case": "cases",
+    "scale_case": "cases",
     "solve": "solving",
     "stations_from_sessions": "cases.measured",
     "validate_case": "cases",

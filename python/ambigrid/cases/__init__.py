@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import xarray as xr
 
 from ambigrid.cases.folder import read_folder
 from ambigrid.cases.netcdf import case_hash, read_case, write_case
-from ambigrid.cases.t30d2 import build_t30d2
+from ambigrid.cases.system import System, build_system
+from ambigrid.cases.t30d2 import T30D2
+from ambigrid.cases.t118 import T118D10, scale_case
 from ambigrid.cases.template import write_template
 from ambigrid.cases.validation import validate_case
 from ambigrid.errors import InputError
@@ -22,16 +23,17 @@ __all__ = [
     "list_cases",
     "load_case",
     "save_case",
+    "scale_case",
     "validate_case",
     "write_template",
 ]
 
-BUILT_IN: dict[str, Callable[..., xr.DataTree]] = {"t30d2": build_t30d2}
+BUILT_IN: dict[str, System] = {system.name: system for system in (T30D2, T118D10)}
 
 
 def list_cases() -> dict[str, str]:
-    """Names of the built-in systems, each with the first line of its description."""
-    return {name: (build.__doc__ or "").split("\n")[0] for name, build in BUILT_IN.items()}
+    """Names of the built-in systems, each with its title."""
+    return {name: system.title for name, system in BUILT_IN.items()}
 
 
 def load_case(
@@ -67,7 +69,9 @@ def load_case(
     """
     name = str(name_or_path)
     if name in BUILT_IN:
-        tree = BUILT_IN[name](seed=seed, wind_penetration=wind_penetration, scenarios=scenarios)
+        tree = build_system(
+            BUILT_IN[name], seed=seed, wind_penetration=wind_penetration, scenarios=scenarios
+        )
     elif seed != 0 or wind_penetration is not None or scenarios is not None:
         raise InputError(
             "a data seed, a wind penetration and a number of scenarios apply to built-in systems "

@@ -1,7 +1,7 @@
-"""Parts from which built-in cases are made: wind with forecast errors, feeders, boundaries.
+"""Parts from which built-in cases are made: wind with forecast errors, loads, feeders.
 
 Every part is parameterised, so that systems of other sizes are made from the same code; a system's
-file holds its figures and says what is assumed.
+file holds its figures and says what is assumed, :mod:`ambigrid.cases.system` puts it together.
 """
 
 from __future__ import annotations
@@ -49,18 +49,21 @@ class Day:
         Day of 2016 whose smoothed wind is the forecast and whose load is the load.
     scenarios : int
         In-sample scenarios kept by clustering.
+    hours : int
+        Length of the horizon from midnight on, at most 24.
     errors : ForecastErrorModel
         Model of the forecast errors of the historic days.
     """
 
     date: str
     scenarios: int = 20
+    hours: int = HOURS_PER_DAY
     errors: ForecastErrorModel = field(default_factory=ForecastErrorModel)
 
     @property
     def time(self) -> pd.DatetimeIndex:
-        """Starts of the 24 hours."""
-        return pd.date_range(self.date, periods=HOURS_PER_DAY, freq="h", unit="ns")
+        """Starts of the hours."""
+        return pd.date_range(self.date, periods=self.hours, freq="h", unit="ns")
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class Feeder:
     ----------
     name : str
         Group name.
+    boundary_bus : str
+        Bus of the transmission network at which it hangs.
     parks : tuple of WindPark
         Wind units.
     stations : tuple of str
@@ -86,6 +91,7 @@ class Feeder:
     """
 
     name: str
+    boundary_bus: str
     parks: tuple[WindPark, ...]
     stations: tuple[str, ...]
     load_level: float
@@ -110,10 +116,10 @@ def wind_part(parks: Sequence[WindPark], day: Day, rng: np.random.Generator) -> 
     profiles = stored["wind"].sel(wind_profile=[park.profile for park in parks]).to_numpy()
     units = len(parks)
     errors = day.errors.standardised_errors(profiles.reshape(units, -1), rng)
-    errors = errors.reshape(profiles.shape).transpose(1, 0, 2)
+    errors = errors.reshape(profiles.shape).transpose(1, 0, 2)[..., : day.hours]
     position = stored.indexes["day"].get_loc(pd.Timestamp(day.date))
     smooth = day.errors.smooth(profiles.reshape(units, -1)).reshape(profiles.shape)
-    forecast = smooth[:, position]
+    forecast = smooth[:, position, : day.hours]
     others = np.array([k for k in range(len(errors)) if k != position])
     capacity = np.array([park.capacity for park in parks])[:, None]
     samples = capacity * day.errors.apply(forecast, errors)
@@ -134,10 +140,11 @@ def wind_part(parks: Sequence[WindPark], day: Day, rng: np.random.Generator) -> 
     }
 
 
-def load_shapes(buses: Sequence[str], profiles: Sequence[str], day: Day) -> Array:
-    """Load shape of each bus, profiles dealt out in turn; shape (bus, time).
+def bus_loads(peaks: Array, profiles: Sequence[str], level: float, day: Day) -> Array:
+    """Load of each bus, shape (bus, time) in the unit of `peaks`; profiles are dealt out in turn.
 
     The shape is the mean of the weekdays within two weeks of the scheduled day: a load forecast.
+    The sum over the buses peaks at `level` times the sum of `peaks`, in some hour of the day.
     """
     stored = simbench_days()["load"]
     near = abs(stored.indexes["day"] - pd.Timestamp(day.date)) <= pd.Timedelta(days=14)
@@ -145,14 +152,9 @@ def load_shapes(buses: Sequence[str], profiles: Sequence[str], day: Day) -> Arra
     chosen = stored.sel(load_profile=list(profiles)).isel(day=np.flatnonzero(weekdays))
     shapes = chosen.mean("day").to_numpy()
     shapes = shapes / shapes.max(axis=1, keepdims=True)
-    return np.array([shapes[k % len(profiles)] for k in range(len(buses))])
-
-
-def scaled_load(peaks: Array, shapes: Array, level: float) -> Array:
-    """Scale loads (bus, time) so that their sum peaks at `level` x the published peaks' sum."""
-    load = peaks[:, None] * shapes
+    load = peaks[:, None] * shapes[np.arange(len(peaks)) % len(profiles)]
     scaled: Array = load * (level * peaks.sum() / load.sum(axis=0).max())
-    return scaled
+    return scaled[:, : day.hours]
 
 
 def feeder_part(
@@ -167,7 +169,7 @@ def feeder_part(
     day : Day
         The scheduled day.
     prices : mapping
-        Values of the price variables, the tariff, the limits and ``shedding_share``.
+        Values of the price variables, the tariff of a whole day, the limits, ``shedding_share``.
     rng : numpy.random.Generator
         The feeder's own source of chance.
 
@@ -176,13 +178,14 @@ def feeder_part(
     Dataset
         Group of kind ``distribution``.
     """
+    prices = {**prices, "tariff": prices["tariff"][: day.hours]}
     wind = wind_part(feeder.parks, day, rng)
     coords = wind.pop("coords")
     network, network_coords = _feeder_network(feeder, day)
     stations, sessions = _station_part(feeder, day, prices["tariff"], rng)
     coords.update(network_coords, **{name: sessions[name] for name in ("session",)})
     coords["station"] = np.array([f"E{bus}" for bus in feeder.stations], dtype=object)
-    values = {**network, **wind, **stations, **dict(prices)}
+    values = {**network, **wind, **stations, **prices}
     attrs = {"root_bus": "1", "base_kv": FEEDER_VOLTAGE_KV, "base_mva": BASE_MVA}
     dataset = group("distribution", values, coords, **attrs)
     return dataset.merge(sessions, combine_attrs="override")
@@ -190,14 +193,13 @@ def feeder_part(
 
 def _feeder_network(feeder: Feeder, day: Day) -> tuple[dict[str, Any], dict[str, Any]]:
     buses, lines = table("bus33"), table("line33")
-    shapes = load_shapes(list(buses["bus"]), feeder.load_profiles, day)
-    active = scaled_load(buses["load_active_mw"].to_numpy(), shapes, feeder.load_level)
-    peaks = buses["load_active_mw"].to_numpy()[:, None]
-    ratio = buses["load_reactive_mvar"].to_numpy()[:, None] / np.where(peaks > 0.0, peaks, 1.0)
+    peaks = buses["load_active_mw"].to_numpy()
+    active = bus_loads(peaks, feeder.load_profiles, feeder.load_level, day)
+    ratio = buses["load_reactive_mvar"].to_numpy() / np.where(peaks > 0.0, peaks, 1.0)
     ohm = FEEDER_VOLTAGE_KV**2 / BASE_MVA
     values = {
         "load_active": active,
-        "load_reactive": active * ratio,
+        "load_reactive": active * ratio[:, None],
         "line_from": lines["from_bus"],
         "line_to": lines["to_bus"],
         "line_resistance": lines["resistance_ohm"].to_numpy() / ohm,

@@ -40,14 +40,20 @@ class Offender:
 
 
 def offender(
-    mask: xr.DataArray, values: xr.DataArray, place: Place, what: str, name: str | None = None
+    mask: xr.DataArray | np.ndarray,
+    values: xr.DataArray,
+    place: Place,
+    what: str,
+    name: str | None = None,
 ) -> Offender:
     """Find the first element where `mask` holds.
 
     Parameters
     ----------
-    mask, values : DataArray
-        Same dims; `values` gives the number to show, its attribute ``units`` the unit.
+    mask : DataArray or ndarray
+        Same dims as `values`.
+    values : DataArray
+        It gives the number to show, its attribute ``units`` the unit.
     place : Place
         The group.
     what : str

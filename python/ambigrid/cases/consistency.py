@@ -234,8 +234,9 @@ def _check_stations(data: xr.Dataset, place: Place) -> None:
                 "make it with ambigrid.cases.envelopes.baseline_charging"
             )
     if "session_station" in data:
+        known = set(data["station"].to_numpy())
         for session, station in enumerate(data["session_station"].to_numpy()):
-            if station not in data.indexes["station"]:
+            if station not in known:
                 raise InputError(
                     "there is no such station",
                     where=place("session_station", session=session),

@@ -7,6 +7,7 @@ the forecast itself violates a limit would hide behind those prices.
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 import xarray as xr
 from scipy.optimize import linprog
@@ -185,7 +186,7 @@ def _bounds(data: xr.Dataset, steps: int, lines: int) -> np.ndarray:
 def _at_buses(data: xr.Dataset, power: str, device: str) -> xr.DataArray:
     """Power of devices summed at their buses; (bus, time), MW."""
     bus = {"unit": "renewable_bus", "station": "station_bus"}[device]
-    total = xr.zeros_like(data["load_active"])
-    for label, place in zip(data[device].to_numpy(), data[bus].to_numpy(), strict=True):
-        total.loc[{"bus": place}] += data[power].sel({device: label})
-    return total
+    places = data.indexes["bus"].get_indexer(pd.Index(data[bus].to_numpy()))
+    total = np.zeros((data.sizes["bus"], data.sizes["time"]))
+    np.add.at(total, places, data[power].transpose(device, "time").to_numpy())
+    return data["load_active"].transpose("bus", "time").copy(data=total)

@@ -20,6 +20,7 @@ C. Draxl, "The state of the art in short-term prediction of wind power", ANEMOS.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,9 +95,10 @@ class ForecastErrorModel:
         own = rng.standard_normal((units, hours))
         common = rng.standard_normal(hours)
         steps = np.sqrt(1.0 - self.unit_correlation) * own + np.sqrt(self.unit_correlation) * common
-        noise = np.empty((units, hours))
-        noise[:, 0] = steps[:, 0]
-        innovation = np.sqrt(1.0 - self.memory**2)
-        for hour in range(1, hours):
-            noise[:, hour] = self.memory * noise[:, hour - 1] + innovation * steps[:, hour]
-        return noise
+        innovation = np.sqrt(1.0 - self.memory**2) * steps
+        innovation[:, 0] = steps[:, 0]
+        rows = [
+            accumulate(row, lambda last, new: self.memory * last + new)
+            for row in innovation.tolist()
+        ]
+        return np.array([list(row) for row in rows])

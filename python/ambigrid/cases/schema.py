@@ -175,10 +175,10 @@ def group(kind: str, values: dict[str, Any], coords: dict[str, Any], **attrs: An
     -------
     Dataset
     """
-    dataset = xr.Dataset(coords=coords, attrs={"kind": kind, **attrs})
+    variables = {}
     for name, value in values.items():
         declared = KINDS[kind][name]
         array = np.asarray(value).astype(_DTYPES[declared.kind])
         labels = {"units": declared.units} if declared.kind == "number" else {}
-        dataset[name] = (declared.dims, array, {**labels, "long_name": declared.long_name})
-    return dataset
+        variables[name] = (declared.dims, array, {**labels, "long_name": declared.long_name})
+    return xr.Dataset(variables, coords=coords, attrs={"kind": kind, **attrs})

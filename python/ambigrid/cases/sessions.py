@@ -138,13 +138,8 @@ def generate_sessions(
         )
     start, end = horizon(time)
     days = pd.date_range(start.normalize() - pd.Timedelta(days=1), end, freq="D")
-    tables = [
-        _draw_kind(rng, station, day, kind, share * mean_sessions)
-        for station in stations
-        for day in days
-        for kind, share in _mixture(overnight_share)
-    ]
-    table = pd.concat(tables, ignore_index=True)
+    mixture = [(kind, share * mean_sessions) for kind, share in _mixture(overnight_share)]
+    table = _draw_table(rng, stations, days, mixture)
     table["energy"] = table["energy"].clip(upper=battery.largest_need)
     sessions = make_sessions(table, v2g=v2g, battery=battery)
     return clip_sessions(sessions, time)
@@ -239,25 +234,40 @@ def _mixture(overnight_share: float) -> list[tuple[SessionKind, float]]:
     ]
 
 
-def _draw_kind(
-    rng: np.random.Generator, station: str, day: pd.Timestamp, kind: SessionKind, mean: float
+def _draw_table(
+    rng: np.random.Generator,
+    stations: Sequence[str],
+    days: pd.DatetimeIndex,
+    mixture: list[tuple[SessionKind, float]],
 ) -> pd.DataFrame:
-    """Sessions of one kind that arrive at one station on one day, energy within their stay."""
-    count = int(rng.poisson(mean))
-    arrival = day + pd.to_timedelta(
-        rng.normal(kind.arrival_mean, kind.arrival_deviation, count).round(4), unit="h"
-    )
-    stay = np.clip(kind.stay_scale * rng.weibull(kind.stay_shape, count), 0.25, 24.0).round(4)
-    energy = rng.gamma(kind.energy_shape, kind.energy_scale, count)
+    """Sessions by station, day and kind, each kind with its expected number; MWh and MW."""
+    blocks = [
+        (station, day, _draw_kind(rng, kind, mean))
+        for station in stations
+        for day in days
+        for kind, mean in mixture
+    ]
+    counts = [draws.shape[1] for _, _, draws in blocks]
+    arrival, stay, energy = np.concatenate([draws for _, _, draws in blocks], axis=1)
+    day = pd.DatetimeIndex([day for _, day, _ in blocks]).repeat(counts)
+    arrived = day + pd.to_timedelta(arrival, unit="h")
     return pd.DataFrame(
         {
-            "station": station,
-            "arrival": arrival,
-            "departure": arrival + pd.to_timedelta(stay, unit="h"),
+            "station": np.repeat(np.array([station for station, _, _ in blocks], object), counts),
+            "arrival": arrived,
+            "departure": arrived + pd.to_timedelta(stay, unit="h"),
             "energy": np.minimum(energy, CHARGER_POWER * stay),
             "power": CHARGER_POWER,
         }
     )
+
+
+def _draw_kind(rng: np.random.Generator, kind: SessionKind, mean: float) -> np.ndarray:
+    """Hour of arrival, stay in hours and energy in MWh of a day's sessions, shape (3, session)."""
+    count = int(rng.poisson(mean))
+    arrival = rng.normal(kind.arrival_mean, kind.arrival_deviation, count).round(4)
+    stay = np.clip(kind.stay_scale * rng.weibull(kind.stay_shape, count), 0.25, 24.0).round(4)
+    return np.array([arrival, stay, rng.gamma(kind.energy_shape, kind.energy_scale, count)])
 
 
 def _nanoseconds(stamps: pd.Series) -> np.ndarray:

@@ -19,7 +19,7 @@ def table(name: str) -> pd.DataFrame:
     Parameters
     ----------
     name : str
-        File stem: ``bus30``, ``line30``, ``bus33`` or ``line33``.
+        File stem, such as ``bus30`` or ``line30``.
     """
     with as_file(files("ambigrid.cases.data") / f"{name}.csv") as path:
         return pd.read_csv(path, dtype=dict.fromkeys(("bus", "line", "from_bus", "to_bus"), str))

@@ -126,13 +126,13 @@ def _check_variable(array: xr.DataArray, declared: Variable, place: Place) -> No
 
 
 def _check_values(array: xr.DataArray, declared: Variable, place: Place) -> None:
-    name = str(array.name)
-    offender(
-        xr.apply_ufunc(np.isfinite, array) == 0, array, place, "the value is not a finite number"
-    ).raise_if_any("give a number, or take the label out of the case")
+    name, values = str(array.name), array.to_numpy()
+    offender(~np.isfinite(values), array, place, "the value is not a finite number").raise_if_any(
+        "give a number, or take the label out of the case"
+    )
     if np.isfinite(declared.minimum):
         offender(
-            array < declared.minimum,
+            values < declared.minimum,
             array,
             place,
             f"the {declared.long_name} must not be negative"
@@ -140,7 +140,7 @@ def _check_values(array: xr.DataArray, declared: Variable, place: Place) -> None
             else f"the {declared.long_name} must be at least {declared.minimum:g}",
         ).raise_if_any(f"give {name} in {declared.units}, at least {declared.minimum:g}")
     offender(
-        array > declared.maximum,
+        values > declared.maximum,
         array,
         place,
         f"the {declared.long_name} must be at most {declared.maximum:g}",

@@ -20,6 +20,50 @@ WIND = [f"WP{number}" for number in range(1, 13)]
 LOADS = ["mv_rural", "mv_semiurb", "mv_urban", "mv_comm", "lv_semiurb4", "lv_urban6", "hv_mixed1"]
 COUNTS = 10_000  # profiles are stored as integers, 1e-4 of the peak
 
+# Ratings published with the 118-bus system, MW; pandapower's case118 has none that bind.
+USUAL_RATING_118 = 175.0
+OTHER_RATINGS_118 = {
+    140.0: {"23-32"},
+    200.0: {"77-82", "82-83", "80-99"},
+    500.0: {
+        "4-5",
+        "8-9",
+        "8-5",
+        "9-10",
+        "15-17",
+        "23-25",
+        "26-25",
+        "25-27",
+        "30-17",
+        "26-30",
+        "34-37",
+        "38-37",
+        "60-61",
+        "63-59",
+        "63-64",
+        "64-61",
+        "38-65",
+        "64-65",
+        "49-66",
+        "65-66",
+        "65-68",
+        "68-69",
+        "69-70",
+        "69-75",
+        "77-80",
+        "68-81",
+        "81-80",
+        "85-86",
+        "86-87",
+        "88-89",
+        "89-90",
+        "89-92",
+        "100-103",
+        "32-113",
+        "68-116",
+    },
+}
+
 
 def bus_table(net: Any) -> pd.DataFrame:
     """Buses with their peak load in MW and MVAr, labels as in the published case."""
@@ -30,19 +74,42 @@ def bus_table(net: Any) -> pd.DataFrame:
 
 
 def transmission_lines(net: Any) -> pd.DataFrame:
-    """Branches with reactance in p.u. on 100 MVA and the rating in MW."""
-    voltage = net.bus.vn_kv.iloc[0]
-    rating = np.sqrt(3) * net.line.max_i_ka * voltage
-    reactance = net.line.x_ohm_per_km * net.line.length_km * 100.0 / voltage**2
-    return pd.DataFrame(
+    """Branches with reactance in p.u. on 100 MVA and the rating in MW; no phase shifts."""
+    voltage = net.bus.vn_kv.loc[net.line.from_bus].to_numpy()
+    lines = pd.DataFrame(
         {
-            "line": [f"L{number}" for number in range(1, len(net.line) + 1)],
             "from_bus": net.line.from_bus + 1,
             "to_bus": net.line.to_bus + 1,
-            "reactance_pu_100mva": reactance.round(6),
-            "rating_mw": rating.round(3),
+            "reactance_pu_100mva": net.line.x_ohm_per_km * net.line.length_km * 100.0 / voltage**2,
+            "rating_mw": np.sqrt(3) * net.line.max_i_ka * voltage,
         }
     )
+    trafo = net.trafo
+    reactance = np.sqrt(trafo.vk_percent**2 - trafo.vkr_percent**2) / trafo.sn_mva
+    transformers = pd.DataFrame(
+        {
+            "from_bus": trafo.hv_bus + 1,
+            "to_bus": trafo.lv_bus + 1,
+            "reactance_pu_100mva": reactance,
+            "rating_mw": trafo.sn_mva,
+        }
+    )
+    table = pd.concat([lines, transformers], ignore_index=True)
+    table.insert(0, "line", [f"L{number}" for number in range(1, len(table) + 1)])
+    return table.round({"reactance_pu_100mva": 6, "rating_mw": 3})
+
+
+def with_ratings_118(lines: pd.DataFrame) -> pd.DataFrame:
+    """Put the published ratings of the 118-bus system in the place of pandapower's."""
+    rating = {
+        frozenset(pair.split("-")): value
+        for value, pairs in OTHER_RATINGS_118.items()
+        for pair in pairs
+    }
+    ends = [frozenset(map(str, pair)) for pair in lines[["from_bus", "to_bus"]].to_numpy()]
+    missing = [set(pair) for pair in rating if pair not in ends]
+    assert not missing, missing
+    return lines.assign(rating_mw=[rating.get(pair, USUAL_RATING_118) for pair in ends])
 
 
 def feeder_lines(net: Any) -> pd.DataFrame:
@@ -80,6 +147,10 @@ def main() -> None:
     case30, case33 = pandapower.networks.case30(), pandapower.networks.case33bw()
     bus_table(case30).to_csv(HERE / "bus30.csv", index=False)
     transmission_lines(case30).to_csv(HERE / "line30.csv", index=False)
+    case118 = pandapower.networks.case118()
+    bus_table(case118).to_csv(HERE / "bus118.csv", index=False)
+    lines118 = with_ratings_118(transmission_lines(case118))
+    lines118.to_csv(HERE / "line118.csv", index=False)
     bus_table(case33).to_csv(HERE / "bus33.csv", index=False)
     feeder_lines(case33).to_csv(HERE / "line33.csv", index=False)
     dataset = profiles()
