@@ -1,10 +1,14 @@
-"""A level-bundle master on the shared variables, fed with each agent's cost and subgradient.
+"""A level bundle on the shared variables, fed with each agent's cost and slope.
 
-    f_a(z) ≥ lower_a(z_i) + g_a'(z - z_i)       every agent a, every point z_i tried
-    lower bound: min Σ_a of those minorants; upper bound: Σ_a upper_a(z_i)
-    next point:  nearest to the best one at which the minorants are at most a level
+    f_a(z) ≥ lower_a + g_a'(z - z_i)     at every point z_i tried, of every agent a
+    f_a(z) ≥ bound_a - μ_a'z             at every price μ tried: bound_a = min f_a + μ_a'z
+    lower bound: least sum of these minorants; upper bound: Σ_a upper_a(z_i)
+    next point: nearest to the best one at which the minorants are at most a level
+    next price: minus the slopes that hold that point at the level, so that Σ_a μ_a = 0
 
-It converges faster than ADMM but tells the coordinator every agent's cost and its slope.
+Prices tell of the cost functions far from the points, where an agent's own master knows more than
+cuts at points do. It converges in fewer exchanges than ADMM but tells the coordinator every
+agent's cost and its slope.
 """
 
 from __future__ import annotations
@@ -13,9 +17,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.sparse as sp
 
 from ambigrid.algorithms.log import IterationRecord, relative_gap
+from ambigrid.coordination.bundle import Bundle
 from ambigrid.coordination.messages import Answer, Request
 from ambigrid.coordination.method import (
     Agreement,
@@ -26,8 +30,8 @@ from ambigrid.coordination.method import (
 )
 from ambigrid.coordination.problem import Team
 from ambigrid.coordination.terms import Terms
-from ambigrid.engines import LinearProgram, SolveStatus, solve_linear, solve_quadratic
-from ambigrid.errors import InputError, SolverError
+from ambigrid.engines import SolveStatus
+from ambigrid.errors import InputError
 from ambigrid.labels import Vector
 from ambigrid.status import Status
 
@@ -90,16 +94,15 @@ class _Loop:
 
     def __init__(self, options: CutSharing, team: Team, run: Run) -> None:
         self.options, self.team, self.context = options, team, run
-        size = team.shared.size
         team.agree(Terms(run.gap, len(team.agents)))
         self.box = _box(team, run)
-        self.values = np.clip(np.zeros(size), *self.box)
+        self.bundle = Bundle(team.shared, self.box)
+        self.values = np.clip(np.zeros(team.shared.size), *self.box)
         self.best = self.values
         self.lower, self.upper = -np.inf, np.inf
-        self.prices = np.zeros(size)
+        self.asked = {name: np.zeros(len(part)) for name, part in team.shared.parts.items()}
+        self.prices, self.priced = np.zeros(team.shared.size), -np.inf
         self.iteration, self.finished, self.status = 0, False, Status.ERROR
-        count = len(team.agents)
-        self.rows, self.sides = np.zeros((0, size + count)), np.zeros(0)
         self._restore(run.resumed)
         run.latest = self.agreement()
         if (self.box[0] > self.box[1]).any():
@@ -108,10 +111,11 @@ class _Loop:
             self._stop()
 
     def step(self) -> None:
-        """One exchange: costs at the present point, then the next point."""
+        """One exchange: costs at the present prices and point, then the next ones."""
         self.iteration += 1
-        self._learn(self._ask())
-        self._next_point()
+        self._ask_bounds()
+        self._ask_costs()
+        self._advance()
         self.context.latest = self.agreement()
         if self.finished:
             return
@@ -121,79 +125,68 @@ class _Loop:
         self.context.end_iteration(record, self._state())
         self._stop()
 
-    def _ask(self) -> dict[str, Answer]:
+    def _ask_bounds(self) -> None:
+        """Learn each agent's least cost at the present prices."""
+        requests = {
+            name: Request("bound", multipliers=prices) for name, prices in self.asked.items()
+        }
+        answers = self.team.ask(requests, self.iteration, self.context.budget)
+        for name, answer in answers.items():
+            self.bundle.add_cost(name, -self.asked[name], bounds_of(answer)[0])
+        total = sum(bounds_of(answer)[0] for answer in answers.values())
+        if total > self.priced:
+            self.priced, self.prices = total, -self.team.shared.owned(self.asked)
+
+    def _ask_costs(self) -> None:
+        """Learn each agent's cost at the present point."""
         bounds = (self.lower, self.upper)
         requests = {
             name: Request("cost", shared_values=self.values[part], bounds=bounds)
             for name, part in self.team.shared.parts.items()
         }
-        return self.team.ask(requests, self.iteration, self.context.budget)
-
-    def _learn(self, answers: dict[str, Answer]) -> None:
-        for index, (name, answer) in enumerate(answers.items()):
-            part = self.team.shared.parts[name]
-            row = np.zeros(self.rows.shape[1])
-            own, lower = self.values[part], bounds_of(answer)[0]
-            if answer.shared_values is not None:
-                row[part], side = _separation(own, answer.shared_values)
-            elif answer.subgradient is not None and np.isfinite(lower):
-                row[part], row[self.team.shared.size + index] = answer.subgradient, -1.0
-                side = float(answer.subgradient @ own - lower)
-            else:
-                continue
-            self.rows, self.sides = np.vstack([self.rows, row]), np.append(self.sides, side)
+        answers = self.team.ask(requests, self.iteration, self.context.budget)
+        for name, answer in answers.items():
+            self._learn(name, answer)
         upper = sum(bounds_of(answer)[1] for answer in answers.values())
         if upper < self.upper:
             self.team.keep(self.iteration, self.context.budget)
-            slopes = {name: _given(answer.subgradient) for name, answer in answers.items()}
             self.upper, self.best = upper, self.values
-            self.prices = self.team.shared.owned(slopes)
             self.context.latest = self.agreement()
 
-    def _next_point(self) -> None:
-        model = self._model()
-        lowest = solve_linear(model)
-        if lowest.status is SolveStatus.INFEASIBLE:
-            self.status, self.finished = Status.INFEASIBLE, True
+    def _learn(self, name: str, answer: Answer) -> None:
+        own = self.values[self.team.shared.parts[name]]
+        if answer.shared_values is not None:
+            self.bundle.add_separation(name, own, answer.shared_values)
+        elif answer.subgradient is not None:
+            constant = bounds_of(answer)[0] - float(answer.subgradient @ own)
+            self.bundle.add_cost(name, answer.subgradient, constant)
+
+    def _advance(self) -> None:
+        """Find the lower bound, the next point and the next prices."""
+        if not np.isfinite(self.upper):
+            self._approach()
             return
-        if lowest.status is not SolveStatus.OPTIMAL:
-            raise SolverError(f"The master of the cuts ended with status {lowest.status.value}.")
-        if (lowest.primal[self.team.shared.size :] > -_FLOOR / 2).all():
+        lowest = self.bundle.lowest()
+        if lowest.status is SolveStatus.OPTIMAL:
             self.lower = max(self.lower, lowest.objective)
-        self.values = lowest.primal[: self.team.shared.size]
-        if np.isfinite(self.upper - self.lower):
-            self.values = self._level_point(model)
-        self.values = np.clip(self.values, *self.box)
+        known = np.isfinite(self.lower)
+        width = self.upper - self.lower if known else max(1.0, abs(self.upper))
+        if width <= 0.0:
+            return
+        level = self.upper - (1.0 - self.options.level * known) * width
+        point = self.bundle.level_point(self.best, level, width)
+        if point is not None:
+            self.values, self.asked = point.values, point.prices
+        elif lowest.status is SolveStatus.OPTIMAL:
+            self.values = np.clip(lowest.primal[: len(self.values)], *self.box)
 
-    def _level_point(self, model: LinearProgram) -> Vector:
-        size = self.team.shared.size
-        level = self.lower + self.options.level * (self.upper - self.lower)
-        below = LinearProgram(
-            np.zeros(len(model.cost)), model.lower, model.upper,
-            sp.csr_array(sp.vstack([model.matrix, model.cost.reshape(1, -1)])),
-            np.append(model.row_lower, -np.inf), np.append(model.row_upper, level),
-        )  # fmt: skip
-        weights = np.concatenate([np.ones(size), np.zeros(len(model.cost) - size)])
-        near = np.concatenate([self.best, np.zeros(len(model.cost) - size)])
-        shifted = LinearProgram(
-            -weights * near, below.lower, below.upper, below.matrix, below.row_lower,
-            below.row_upper,
-        )  # fmt: skip
-        hessian = sp.csr_array(sp.diags_array(weights))
-        point = solve_quadratic(shifted, hessian, near=near)
-        return point.primal[:size] if point.status is SolveStatus.OPTIMAL else self.values
-
-    def _model(self) -> LinearProgram:
-        size, count = self.team.shared.size, len(self.team.agents)
-        floor = np.full(count, -_FLOOR)
-        return LinearProgram(
-            np.concatenate([np.zeros(size), np.ones(count)]),
-            np.concatenate([self.box[0], floor]),
-            np.concatenate([self.box[1], np.full(count, np.inf)]),
-            sp.csr_array(self.rows),
-            np.full(len(self.sides), -np.inf),
-            self.sides,
-        )
+    def _approach(self) -> None:
+        """Go to the nearest point that nobody has refused."""
+        nearest = self.bundle.nearest(self.values)
+        if nearest is None:
+            self.status, self.finished = Status.INFEASIBLE, True
+        else:
+            self.values = nearest
 
     def _stop(self) -> None:
         if relative_gap(self.lower, self.upper) <= self.context.gap:
@@ -208,23 +201,23 @@ class _Loop:
         return Agreement(self.status, self.lower, self.upper, self.best, self.prices)
 
     def _state(self) -> dict[str, Any]:
-        return {
-            "rows": self.rows, "sides": self.sides, "values": self.values, "best": self.best,
+        state: dict[str, Any] = {
+            "values": self.values,
+            "best": self.best,
             "prices": self.prices,
-            "scalars": np.array([self.lower, self.upper, self.iteration]),
-        }  # fmt: skip
+            "scalars": np.array([self.lower, self.upper, self.iteration, self.priced]),
+        }
+        state |= {f"asked:{name}": prices for name, prices in self.asked.items()}
+        return state | self.bundle.state()
 
     def _restore(self, state: dict[str, Any]) -> None:
         if not state:
             return
-        self.rows, self.sides, self.prices = state["rows"], state["sides"], state["prices"]
-        self.values, self.best = state["values"], state["best"]
-        self.lower, self.upper = (float(value) for value in state["scalars"][:2])
-        self.iteration = int(state["scalars"][2])
-
-
-_FLOOR = 1e12
-"""Lower bound on an agent's cost while nothing is known of it, $."""
+        self.bundle.restore(state)
+        self.prices, self.values, self.best = state["prices"], state["values"], state["best"]
+        self.asked = {name: state[f"asked:{name}"] for name in self.asked}
+        self.lower, self.upper, iteration, self.priced = map(float, state["scalars"])
+        self.iteration = int(iteration)
 
 
 def _box(team: Team, run: Run) -> tuple[Vector, Vector]:
@@ -236,15 +229,3 @@ def _box(team: Team, run: Run) -> tuple[Vector, Vector]:
         least, most = np.split(values_of(answer), 2)
         lower[part], upper[part] = np.maximum(lower[part], least), np.minimum(upper[part], most)
     return lower, upper
-
-
-def _separation(values: Vector, nearest: Vector) -> tuple[Vector, float]:
-    """Half-space (z - nearest)'(z' - nearest) ≤ 0 that holds the feasible z' and not z."""
-    away = values - nearest
-    away = away / max(float(np.linalg.norm(away)), 1e-12)
-    return away, float(away @ nearest)
-
-
-def _given(array: Vector | None) -> Vector:
-    assert array is not None
-    return array

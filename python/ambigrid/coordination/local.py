@@ -12,7 +12,6 @@ import xarray as xr
 from ambigrid.algorithms.applicability import check
 from ambigrid.algorithms.benders import (
     Benders,
-    Incumbent,
     add_violated_cuts,
     evaluate_blocks,
     model_risk,
@@ -33,16 +32,14 @@ from ambigrid.coordination.terms import Penalty, Terms
 from ambigrid.engines import Solution, SolveStatus
 from ambigrid.errors import SolverError
 from ambigrid.labels import Positions, Vector
+from ambigrid.program import Columns
 from ambigrid.status import Status
 
 _PASSES = 3
-"""Masters solved per proposal: proposals need not be exact, bounds are."""
+"""Quadratic masters solved per question: answers need not be exact, bounds are."""
 
-_COARSE = 0.05
-"""Largest relative gap of a cost at given values."""
-
-_COST_PASSES = 20
-"""Masters solved per cost: where that is not enough its bounds lie apart, and cuts remain."""
+_USABLE = (SolveStatus.OPTIMAL, SolveStatus.UNBOUNDED)
+"""How a master may end from whose point one can go on."""
 
 _INNER_GAP = 2e-3
 """Relative excess of the searched risk over the master's at which a proposal is good enough."""
@@ -112,7 +109,7 @@ class LocalAgent:
         self._penalty: Penalty | None = None
         self._proposed: MasterPoint | None = None
         self._centre: Vector | None = None
-        self._trust, self._size = 1.0, 1.0
+        self._trust, self._stiffness = 1.0, _stiffness(first)
         self._trial: KeptPoint | None = None
         self.kept: KeptPoint | None = None
         self.row_duals: Vector | None = None
@@ -195,38 +192,64 @@ class LocalAgent:
     def _cost(self, request: Request, budget: Budget) -> Answer:
         """Optimal cost with the shared values fixed, its slope; or the nearest values possible.
 
-        It is as accurate as the total bounds call for; while they are unknown a few per cent do.
+        Its bounds lie apart where a few masters are not enough; what they taught remains.
         """
         values, bounds = _given(request.shared_values), request.bounds or _UNKNOWN
         fixed = np.clip(values, self._lower, self._upper)
         if np.abs(values - fixed).max(initial=0.0) > _WITHIN * (1.0 + np.abs(fixed).max(initial=0)):
             return self._nearest(values, budget)
-        tolerance = self._terms.tolerance(bounds)
-        gap = float(np.clip(tolerance / max(1.0, abs(self._size)), 1e-6, _COARSE))
         self.master.set_linear(0, self.shared, np.zeros(len(fixed)))
         self.master.set_bounds(0, self.shared, fixed, fixed)
         try:
-            loop = Benders(gap=gap, iterations=_COST_PASSES)
-            incumbent = loop.run(self.master, budget, verify=False)
+            answer = self._cost_of_fixed(self._terms.tolerance(bounds), budget)
         finally:
             self.master.set_bounds(0, self.shared, self._lower, self._upper)
-        if incumbent.status is Status.INFEASIBLE:
-            return self._nearest(values, budget)
-        return self._costed(incumbent)
+        return self._nearest(values, budget) if answer is None else answer
 
-    def _costed(self, incumbent: Incumbent) -> Answer:
-        """Tell what a loop at fixed shared values found; nothing where time ran out at once."""
-        point = incumbent.point
-        if point.status is not SolveStatus.OPTIMAL or not incumbent.evaluations:
-            return Answer(bounds=_UNKNOWN)
-        if np.isfinite(incumbent.upper):
-            self._size = incumbent.upper
-        self._trial = KeptPoint(incumbent.x[0], incumbent.static[0], incumbent.evaluations[0])
-        self.row_duals = self.master.first_row_duals(0, point)
+    def _cost_of_fixed(self, tolerance: float, budget: Budget) -> Answer | None:
+        """Optimal cost at fixed shared values, as near as a few masters get; None if infeasible."""
+        lowest = self.master.solve(time_limit=budget.remaining)
+        upper, passes, good = np.inf, 0, False
+        while lowest.status in _USABLE and not good and passes < _PASSES and not budget.expired:
+            point = self._steady(lowest, budget)
+            evaluation = evaluate_blocks(self.master, point, False)[0]
+            add_violated_cuts(self.master, point, (evaluation,))
+            self._centre = point.x[0][self._rest]
+            if evaluation.total < upper:
+                upper = evaluation.total
+                self._trial = KeptPoint(point.x[0], point.static[0], evaluation)
+            lowest = self.master.solve(time_limit=budget.remaining)
+            good = upper - lowest.bound <= tolerance
+            passes += 1
+        if lowest.status is SolveStatus.INFEASIBLE:
+            return None
+        self._adapt_trust(passes, good)
+        if lowest.status is not SolveStatus.OPTIMAL:
+            return Answer(bounds=(-np.inf, upper + self.constant))
+        self.row_duals = self.master.first_row_duals(0, lowest)
         return Answer(
-            bounds=(point.bound + self.constant, incumbent.upper + self.constant),
-            subgradient=self.master.reduced_costs(0, self.shared, point),
+            bounds=(lowest.bound + self.constant, upper + self.constant),
+            subgradient=self.master.reduced_costs(0, self.shared, lowest),
         )
+
+    def _steady(self, lowest: MasterPoint, budget: Budget) -> MasterPoint:
+        """Point near the last private decisions, at fixed shared values."""
+        if self._centre is None:
+            first = self.block.program.first_stage
+            origin = np.clip(np.zeros(first.size), first.lower, first.upper)
+            start = lowest.x[0] if lowest.status is SolveStatus.OPTIMAL else origin
+            self._centre = start[self._rest]
+        penalty = self._stiffness if self._penalty is None else self._penalty.value
+        point = self.master.solve([self._hold(self._centre, penalty)], budget.remaining)
+        if point.status is not SolveStatus.OPTIMAL:
+            self._check(lowest)
+            point = lowest
+        self.master.retire(point)
+        return self.master.within_bounds(point)
+
+    def _hold(self, centre: Vector, penalty: float) -> Proximal:
+        """Keep private columns near where they were."""
+        return Proximal(0, self._rest, centre, self._trust * penalty * self._scale(centre))
 
     def _nearest(self, values: Vector, budget: Budget) -> Answer:
         """Nearest shared values that the master, as it stands, can carry out."""
@@ -303,8 +326,7 @@ class LocalAgent:
     def _proximal_master(self, target: Vector, penalty: float, budget: Budget) -> MasterPoint:
         terms = [Proximal(0, self.shared, target, penalty)]
         if self._centre is not None:
-            weights = self._trust * penalty * self._scale(self._centre)
-            terms.append(Proximal(0, self._rest, self._centre, weights))
+            terms.append(self._hold(self._centre, penalty))
         point = self.master.solve(terms, budget.remaining)
         self._check(point)
         self.master.retire(point)
@@ -377,7 +399,6 @@ class LocalAgent:
             "points": np.array(support).reshape(len(support), -1),
             "patterns": np.array([search.memory for search in self.block.searches], dtype=np.int8),
             "trust": np.float64(self._trust),
-            "size": np.float64(self._size),
         }
         optional = {"centre": self._centre, "row_duals": self.row_duals}
         state |= {label: array for label, array in optional.items() if array is not None}
@@ -393,7 +414,7 @@ class LocalAgent:
         self.master.restore_pool(0, state["gradient"], state["constant"], state["support"])
         for search, memory in zip(self.block.searches, state["patterns"], strict=True):
             search.memory = memory
-        self._trust, self._size = float(state["trust"]), float(state["size"])
+        self._trust = float(state["trust"])
         self._centre, self.row_duals = state.get("centre"), state.get("row_duals")
         self._trial = self._restored(state, "trial")
         self.kept = self._restored(state, "kept")
@@ -408,3 +429,11 @@ class LocalAgent:
 def _given(array: Vector | None) -> Vector:
     assert array is not None
     return array
+
+
+def _stiffness(first: Columns) -> float:
+    """Typical cost of a decision over its range: a penalty in the unit of the problem."""
+    with np.errstate(invalid="ignore"):
+        width = first.upper - first.lower
+    known = np.isfinite(width) & (width > 0.0) & (first.cost != 0.0)
+    return float(np.median(np.abs(first.cost[known]) / width[known])) if known.any() else 1.0

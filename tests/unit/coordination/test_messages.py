@@ -133,9 +133,14 @@ def test_cut_sharing_on_the_template(template):
         for agent in template.children:
             down = sizes(messages, iteration=iteration, receiver=agent)
             up = sizes(messages, iteration=iteration, sender=agent)
-            assert down == {("cost", "shared_values", shared): 1, ("cost", "bounds", 2): 1}
+            assert down == {
+                ("bound", "multipliers", shared): 1,
+                ("cost", "shared_values", shared): 1,
+                ("cost", "bounds", 2): 1,
+            }
             slope, nearest = ("cost", "subgradient", shared), ("cost", "shared_values", shared)
-            assert up in ({("cost", "bounds", 2): 1, one: 1} for one in (slope, nearest))
+            pairs = {("bound", "bounds", 2): 1, ("cost", "bounds", 2): 1}
+            assert up in ({**pairs, one: 1} for one in (slope, nearest))
 
 
 def test_the_proof_adds_one_pair_of_bounds_each_way():
