@@ -26,7 +26,7 @@ NESTED = ("agents", "options", "versions", "caveats")
 _SUMMARY = (
     *("study", "case", "engine", "method", "status", "objective", "bound", "gap", "certified"),
     *("exactness", "iterations", "wall_seconds", "certificate_seconds", "build_seconds"),
-    *("seed", "data_hash"),
+    *("seed", "data_hash", "message"),
 )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, get_args
 import numpy as np
 import xarray as xr
 
-from ambigrid.algorithms.log import Progress, relative_gap
+from ambigrid.algorithms.log import History, Progress, relative_gap
 from ambigrid.algorithms.stopping import Budget
 from ambigrid.cases import case_hash
 from ambigrid.checkpoint import Checkpoint
@@ -182,14 +182,21 @@ def solve(
         earlier.check_identity(identity)
     build_seconds = time.monotonic() - started
     with _workers(executor, threads) as pool:
-        team = Team(agents, couplings, pool, MessageLog() if log is None else log)
+        try:
+            team = Team(agents, couplings, pool, MessageLog() if log is None else log)
+        except SolverError as error:
+            return _unprepared({**facts, "build_seconds": build_seconds, "message": str(error)})
         for sender, receiver, name, values in study.preamble():
             team.log.note(sender, receiver, 0, "baseline", **{name: values})
         session = _Session(team, method, limits, identity, checkpoint, earlier, progress)
         agreement, proof = session.agree_and_prove()
-        found = session.findings()
-        if agreement.status is Status.INFEASIBLE:
-            session.message = session.diagnosis()
+        try:
+            found = session.findings()
+            if agreement.status is Status.INFEASIBLE:
+                session.message = session.diagnosis()
+        except SolverError as error:
+            found, session.message = {}, str(error)
+            agreement = replace(agreement, status=Status.ERROR)
     facts |= {
         "build_seconds": build_seconds,
         "wall_seconds": session.coordination_seconds,
@@ -397,6 +404,21 @@ def _result(
             "derived": study.interpret(_solutions(found), prices),
         }
     return Result.from_groups(attrs, groups)
+
+
+def _unprepared(facts: dict[str, Any]) -> Result:
+    """Make the result of a run whose solver failed before the first iteration."""
+    attrs = {
+        **facts,
+        "status": str(Status.ERROR),
+        "objective": np.inf,
+        "bound": -np.inf,
+        "gap": np.inf,
+        "certified": False,
+        "iterations": 0,
+        "agents": {},
+    }
+    return Result.from_groups(attrs, {"history": History().to_dataset()})
 
 
 def _status(status: Status, certified: bool, closed: bool) -> Status:
