@@ -35,6 +35,7 @@ from ambigrid.coordination import (
     Team,
 )
 from ambigrid.coordination.certification import Certification, certify_team, search_team
+from ambigrid.coordination.fallback import exchange_nothing
 from ambigrid.coordination.local import Findings, LocalAgent, UnsolvableError
 from ambigrid.engines.registry import check_engine
 from ambigrid.errors import InputError, SolverError
@@ -240,7 +241,7 @@ class _Session:
         budget = Budget(self.limits.certificate_limit)
         seconds, programs = 0.0, 0
         while True:
-            agreement = self._coordinate()
+            agreement = self._decided(self._coordinate())
             self.coordination_seconds = self.run.seconds - seconds
             proof = self._prove(agreement, budget)
             seconds, programs = seconds + proof.seconds, programs + proof.programs
@@ -265,6 +266,20 @@ class _Session:
                 return self._cut_short(Status.TIME_LIMIT)
             self.message = str(error)
             return self._cut_short(Status.ERROR)
+
+    def _decided(self, agreement: Agreement) -> Agreement:
+        """Return an agreement that a limit has ended with a decision, if only with that."""
+        limits = (Status.TIME_LIMIT, Status.ITERATION_LIMIT)
+        if agreement.status not in limits or np.isfinite(agreement.upper):
+            return agreement
+        try:
+            agreement = exchange_nothing(self.team, agreement)
+        except (KeyboardInterrupt, SolverError):
+            self.team.settle()
+            return agreement
+        if np.isfinite(agreement.upper):
+            self.message = "nothing was agreed on yet; this decision exchanges nothing"
+        return agreement
 
     def _cut_short(self, status: Status) -> Agreement:
         """Return what there was when something ended the method, once every agent is at rest."""

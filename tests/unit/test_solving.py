@@ -96,12 +96,47 @@ def test_too_few_iterations_leave_a_valid_file(method, tmp_path):
     check_file(result, tmp_path)
 
 
-def test_without_an_upper_bound_there_is_no_decision(tmp_path):
+@BY_NAME
+@pytest.mark.parametrize("limit", [{"time_limit": 1e-6}, {"iterations": 2}], ids=["time", "passes"])
+def test_a_limit_before_any_agreement_leaves_a_decision_without_exchange(method, limit, tmp_path):
+    """ADMM seeks an upper bound late; at the limit there is one all the same."""
+    options = dict(limit)
+    if method.name == "admm":
+        method = replace(method, residual=1e-9)
+    if "iterations" in options:
+        method = replace(method, iterations=options.pop("iterations"))
+    result = solve(method, gap=1e-9, **options)
+    assert np.isfinite(result.objective)
+    check_consistent(result)
+    check_file(result, tmp_path)
+    if method.name == "admm" or "time_limit" in limit:
+        assert "this decision exchanges nothing" in result.report()
+        for node in result.shared.children.values():
+            data = node.to_dataset()
+            assert all(float(abs(data[name]).max()) == 0 for name in ("common",) if name in data)
+
+
+def test_the_decision_without_exchange_tells_no_more_than_others():
+    log = ag.MessageLog()
+    result = solve(ag.ADMM(penalty=1.0, residual=1e-9, iterations=2), log=log)
+    best = solve(ag.Centralized(), gap=1e-6)
+    assert result.bound <= best.objective <= result.objective + 1e-6
+    last = [message for message in log if message.iteration == 3]
+    assert {message.question for message in last} == {"follow", "keep"}
+    assert {name for message in last for name in message.sizes} == {
+        *("shared_values", "multipliers", "bounds"),
+    }
+
+
+def test_without_an_upper_bound_there_is_no_decision(monkeypatch, tmp_path):
+    monkeypatch.setattr(LocalAgent, "answer", failing("follow", 0))
     result = solve(ag.ADMM(penalty=1.0, residual=1e-9, iterations=2))
+    assert result.status is ag.Status.ITERATION_LIMIT
     assert result.objective == np.inf
     assert np.isfinite(result.bound)
     assert result.agents == {}
     assert "dispatch" not in result.tree.children
+    assert "no decision yet" in result.report()
     check_file(result, tmp_path)
 
 
