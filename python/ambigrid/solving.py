@@ -243,7 +243,7 @@ class _Session:
         while True:
             agreement = self._decided(self._coordinate())
             self.coordination_seconds = self.run.seconds - seconds
-            proof = self._prove(agreement, budget)
+            agreement, proof = self._prove(agreement, budget)
             seconds, programs = seconds + proof.seconds, programs + proof.programs
             proof = replace(proof, seconds=seconds, programs=programs)
             closed = relative_gap(agreement.lower, proof.upper) <= self.limits.gap
@@ -290,21 +290,28 @@ class _Session:
         nothing = np.zeros(self.team.shared.size)
         return Agreement(status, -np.inf, np.inf, nothing, nothing)
 
-    def _prove(self, agreement: Agreement, budget: Budget) -> Certification:
-        """Prove the upper bound, or only search for worse calls where no proof is wanted."""
+    def _prove(self, agreement: Agreement, budget: Budget) -> tuple[Agreement, Certification]:
+        """Prove the upper bound, or only search for worse calls where no proof is wanted.
+
+        Ctrl-C ends it as ``interrupted``: what was asked for was not done, though the agreement
+        stands. A solver failure leaves ``converged``, which claims no proof.
+        """
         unproved = Certification(agreement.upper, False, 0.0)
         if not agreement.status.solved:
-            return unproved
+            return agreement, unproved
         started = budget.elapsed
         try:
             if not self.limits.certify:
-                return search_team(self.team, budget)
-            return certify_team(self.team, agreement, self.limits.gap, budget)
-        except (KeyboardInterrupt, SolverError) as error:
-            self.message = f"the proof was not finished: {error or 'interrupted by the user'}"
-            budget.stop()
-            self.team.settle()
-            return replace(unproved, seconds=budget.elapsed - started)
+                return agreement, search_team(self.team, budget)
+            return agreement, certify_team(self.team, agreement, self.limits.gap, budget)
+        except KeyboardInterrupt:
+            self.message = "interrupted by the user during the proof: agreed on, but not proved"
+            agreement = replace(agreement, status=Status.INTERRUPTED)
+        except SolverError as error:
+            self.message = f"the proof was not finished: {error}"
+        budget.stop()
+        self.team.settle()
+        return agreement, replace(unproved, seconds=budget.elapsed - started)
 
     def findings(self) -> dict[str, Findings]:
         """Labelled arrays of every agent, where all have a point."""
@@ -393,7 +400,8 @@ def _result(
     found: dict[str, Findings],
     facts: dict[str, Any],
 ) -> Result:
-    objective = proof.upper
+    known = sum(item.cost for item in found.values())  # also of a proof that was not finished
+    objective = max(proof.upper, known) if found else proof.upper
     gap = relative_gap(agreement.lower, objective)
     status = _status(agreement.status, proof.certified, gap <= session.limits.gap)
     attrs = {

@@ -214,6 +214,33 @@ def test_a_failure_of_the_proof_leaves_a_converged_result(monkeypatch, tmp_path)
     check_file(result, tmp_path)
 
 
+def interrupted(question):
+    """Press Ctrl-C when the first agent is asked a question."""
+    answer, asked = LocalAgent.answer, []
+
+    def interrupt(self, request, budget):
+        if request.question == question and not asked:
+            asked.append(self.name)
+            raise KeyboardInterrupt
+        return answer(self, request, budget)
+
+    return interrupt
+
+
+@pytest.mark.parametrize(("certify", "question"), [(True, "certify"), (False, "search")])
+def test_an_interrupted_proof_is_said(monkeypatch, tmp_path, certify, question):
+    """What was asked for was not done, so the command line must not exit with 0."""
+    monkeypatch.setattr(LocalAgent, "answer", interrupted(question))
+    result = solve(ag.ADMM(penalty=1.0), certify=certify)
+    assert result.status is ag.Status.INTERRUPTED
+    assert not result.status.solved
+    assert not result.certified
+    assert result.gap <= 5e-3
+    assert "interrupted by the user during the proof: agreed on, but not proved" in result.report()
+    check_consistent(result)
+    check_file(result, tmp_path)
+
+
 @BY_NAME
 def test_coordination_goes_on_where_the_proof_finds_worse_calls(monkeypatch, method):
     """A first proof with a higher bound is not the end, nor is what it proved forgotten."""
