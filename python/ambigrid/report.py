@@ -34,7 +34,7 @@ _WORDS = {
     Status.ITERATION_LIMIT: "stopped at the iteration limit",
     Status.INFEASIBLE: "no decision satisfies every constraint",
     Status.UNBOUNDED: "the cost can fall without limit; a price or a limit is missing",
-    Status.ERROR: "a solver failed",
+    Status.ERROR: "a solver failed, or bounds contradict each other",
 }
 _RESERVES = {
     "reserve_up": "thermal reserve up",

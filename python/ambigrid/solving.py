@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, get_args
 import numpy as np
 import xarray as xr
 
-from ambigrid.algorithms.log import History, Progress, relative_gap
+from ambigrid.algorithms.log import History, Progress, crossed, relative_gap
 from ambigrid.algorithms.stopping import Budget
 from ambigrid.cases import case_hash
 from ambigrid.checkpoint import Checkpoint
@@ -247,6 +247,7 @@ class _Session:
             seconds, programs = seconds + proof.seconds, programs + proof.programs
             proof = replace(proof, seconds=seconds, programs=programs)
             closed = relative_gap(agreement.lower, proof.upper) <= self.limits.gap
+            closed |= proof.certified and crossed(agreement.lower, proof.upper)
             if closed or not agreement.status.solved or budget.expired or self.run.budget.expired:
                 return agreement, proof
             self.run.resumed = self.method.reopened(self.run.state, proof.upper)
@@ -401,9 +402,13 @@ def _result(
     facts: dict[str, Any],
 ) -> Result:
     known = sum(item.cost for item in found.values())  # also of a proof that was not finished
-    objective = max(proof.upper, known) if found else proof.upper
+    objective = proof.upper if proof.certified or not found else max(proof.upper, known)
     gap = relative_gap(agreement.lower, objective)
     status = _status(agreement.status, proof.certified, gap <= session.limits.gap)
+    if crossed(agreement.lower, objective):
+        status = Status.ERROR if proof.certified else status
+        told = _crossing(agreement.lower, objective, proof.certified)
+        facts["message"] = " ".join(filter(None, [session.message, told]))
     attrs = {
         **facts,
         "status": str(status),
@@ -451,6 +456,17 @@ def _status(status: Status, certified: bool, closed: bool) -> Status:
     if not closed:
         return Status.TIME_LIMIT
     return Status.OPTIMAL if certified else Status.CONVERGED
+
+
+def _crossing(lower: float, upper: float, certified: bool) -> str:
+    """Say what a lower bound above the cost of the decision means."""
+    advice = "The search has missed a worse call: run again with the proof of the gap."
+    if certified:
+        advice = "Both are proved, so one is wrong: please report it, with the case."
+    return (
+        f"The lower bound {lower:,.2f} $ lies above the cost {upper:,.2f} $ of the decision by "
+        f"more than rounding. {advice}"
+    )
 
 
 def _exactness(found: dict[str, Findings]) -> str:

@@ -214,6 +214,37 @@ def test_a_failure_of_the_proof_leaves_a_converged_result(monkeypatch, tmp_path)
     check_file(result, tmp_path)
 
 
+def test_bounds_that_cross_are_told_and_close_nothing(monkeypatch, tmp_path):
+    """A lower bound that is too high must not pass for a closed gap."""
+    lagrangian = LocalAgent._lagrangian
+
+    def too_high(self, multipliers, budget):
+        return lagrangian(self, multipliers, budget) + 5.0
+
+    monkeypatch.setattr(LocalAgent, "_lagrangian", too_high)
+    shown = []
+    result = solve(ag.ADMM(penalty=1.0, iterations=15), progress=shown.append)
+    assert result.status is ag.Status.ITERATION_LIMIT
+    assert result.bound > result.objective
+    assert result.gap > 0.005
+    assert result.history["note"].values[-1] == shown[-1].note == "bounds crossed"
+    assert "lies above the cost" in result.attribute("message")
+    assert "run again with the proof" in result.attribute("message")
+    check_file(result, tmp_path)
+
+
+def test_proved_bounds_that_cross_are_an_error(monkeypatch):
+    from ambigrid import solving
+
+    def too_low(team, agreement, gap, budget):
+        return Certification(agreement.lower - 1.0, True, 0.0)
+
+    monkeypatch.setattr(solving, "certify_team", too_low)
+    result = solve(ag.ADMM(penalty=1.0), gap=0.05)
+    assert result.status is ag.Status.ERROR
+    assert "please report it" in result.report()
+
+
 def interrupted(question):
     """Press Ctrl-C when the first agent is asked a question."""
     answer, asked = LocalAgent.answer, []
