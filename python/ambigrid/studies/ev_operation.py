@@ -43,7 +43,8 @@ def lost_power(recourse: xr.Dataset) -> xr.DataArray:
     Returns
     -------
     xarray.DataArray
-        Dims (loss, time, …), MW; the losses of `LOSSES` that the operator can have.
+        Dims (loss, time, …), MW (violated limits of a feeder: MVA); the losses of `LOSSES` that
+        the operator can have.
     """
     found = {}
     for loss, names in LOSSES.items():
