@@ -20,7 +20,7 @@ from ambigrid.status import Status
 if TYPE_CHECKING:
     from ambigrid.plotting import Pictures
 
-NESTED = ("agents", "options", "versions", "caveats")
+NESTED = ("agents", "options", "versions", "caveats", "built_with")
 """Attributes that hold mappings or lists; JSON text in the file."""
 
 _SUMMARY = (

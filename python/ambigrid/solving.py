@@ -391,6 +391,7 @@ def _facts(study: Study, method: Method, engine: str, seed: int, limits: _Limits
         "ambiguity": getattr(ambiguity, "name", ""),
         "seed": seed,
         "data_hash": case_hash(study.case),
+        "built_with": json.loads(study.case.attrs.get("built_with", "{}")),
         "versions": {name: version(name) for name in _VERSIONS}
         | {"python": platform.python_version()},
     }

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +80,10 @@ def load_case(
         path = Path(name_or_path)
         tree = read_folder(path) if path.is_dir() else read_case(path)
         tree.attrs["source"] = str(path)
+        tree.attrs.pop("built_with", None)  # the file may have been edited since
+    if name in BUILT_IN:
+        made = {"seed": seed, "wind_penetration": wind_penetration, "scenarios": scenarios}
+        tree.attrs["built_with"] = json.dumps(made)  # what a result needs to make it again
     validate_case(tree, source=name)
     return tree
 
