@@ -29,6 +29,9 @@ class SmallStudy:
     def couplings(self):
         return list(self.coupled)
 
+    def unit(self, name):
+        return "1"
+
     def preamble(self):
         return []
 

@@ -43,7 +43,12 @@ def _sentence(what: str, where: str | None, got: object, fix: str | None) -> str
     text = f"{where}: {what}" if where else what[:1].upper() + what[1:]
     if got is not None:
         text += f"; got {got}"
-    text += "."
+    text = _ended(text)
     if fix:
-        text += f" {fix[:1].upper()}{fix[1:]}."
+        text += " " + _ended(f"{fix[:1].upper()}{fix[1:]}")
     return text
+
+
+def _ended(text: str) -> str:
+    """End a sentence with one full stop, also after "p.u."."""
+    return text if text.endswith(".") else text + "."

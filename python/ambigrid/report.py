@@ -29,12 +29,12 @@ _CAVEATS = (
 _WORDS = {
     Status.OPTIMAL: "gap within tolerance and proved",
     Status.CONVERGED: "gap within tolerance, not proved by the certificate",
-    Status.TIME_LIMIT: "stopped at the time limit; the decision below is the best found",
-    Status.INTERRUPTED: "stopped by the user; the decision below is the best found",
-    Status.ITERATION_LIMIT: "stopped at the iteration limit; the decision below is the best found",
+    Status.TIME_LIMIT: "stopped at the time limit",
+    Status.INTERRUPTED: "stopped by the user",
+    Status.ITERATION_LIMIT: "stopped at the iteration limit",
     Status.INFEASIBLE: "no decision satisfies every constraint",
     Status.UNBOUNDED: "the cost can fall without limit; a price or a limit is missing",
-    Status.ERROR: "a solver failed",
+    Status.ERROR: "a solver failed, or bounds contradict each other",
 }
 _RESERVES = {
     "reserve_up": "thermal reserve up",
@@ -72,13 +72,14 @@ def _parts(result: Result) -> Iterator[RenderableType]:
     yield _headline(result)
     tables = (_costs(result), _reserves(result), _quality(result), _radius(result))
     yield from (Padding(table, (1, 0, 0, 0)) for table in tables if table.row_count)
-    yield Padding(_notes(result), (1, 0, 0, 0))
+    if result.has("dispatch"):
+        yield Padding(_notes(result), (1, 0, 0, 0))
 
 
 def _headline(result: Result) -> RenderableType:
     facts = Table.grid(padding=(0, 2))
     facts.add_row("system", f"{result.attribute('case', '?')}, study {_study(result)}")
-    facts.add_row("status", f"{result.status}: {_WORDS[result.status]}")
+    facts.add_row("status", _status_line(result))
     if message := result.attribute("message"):
         facts.add_row("", Text(str(message)))
     if isfinite(result.objective):
@@ -87,6 +88,14 @@ def _headline(result: Result) -> RenderableType:
     if spent := _time_line(result):
         facts.add_row("time", spent)
     return facts
+
+
+def _status_line(result: Result) -> str:
+    words = f"{result.status}: {_WORDS[result.status]}"
+    if result.status.solved or result.status in (Status.INFEASIBLE, Status.UNBOUNDED):
+        return words
+    found = "the decision below is the best found" if result.has("dispatch") else "no decision yet"
+    return f"{words}; {found}"
 
 
 def _study(result: Result) -> str:
@@ -113,7 +122,11 @@ def _method_line(result: Result) -> str:
 
 
 def _time_line(result: Result) -> str:
-    names = {"wall_seconds": "in all", "build_seconds": "building", "certificate_seconds": "proof"}
+    names = {
+        "build_seconds": "building",
+        "wall_seconds": "coordination",
+        "certificate_seconds": "proof",
+    }
     found = {words: result.attribute(name) for name, words in names.items()}
     return ", ".join(
         f"{value:.1f} s {words}" for words, value in found.items() if value is not None
@@ -161,6 +174,8 @@ def _quality(result: Result) -> Table:
             values = [node.get(f"{kind}_{stem}") for kind in ("expected", "worst_case")]
             lost = any(value is not None and float(value) >= 5e-4 for value in values)
             if lost or (stem in _ALWAYS and values[0] is not None):
+                units = {value.attrs.get("units", "MWh") for value in values if value is not None}
+                words = ", ".join([words, *sorted(units - {"MWh"})])
                 table.add_row(agent, words, *(_number(value) for value in values))
     return table
 

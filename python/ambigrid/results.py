@@ -20,13 +20,13 @@ from ambigrid.status import Status
 if TYPE_CHECKING:
     from ambigrid.plotting import Pictures
 
-NESTED = ("agents", "options", "versions", "caveats")
+NESTED = ("agents", "options", "versions", "caveats", "built_with")
 """Attributes that hold mappings or lists; JSON text in the file."""
 
 _SUMMARY = (
     *("study", "case", "engine", "method", "status", "objective", "bound", "gap", "certified"),
     *("exactness", "iterations", "wall_seconds", "certificate_seconds", "build_seconds"),
-    *("seed", "data_hash"),
+    *("seed", "data_hash", "message"),
 )
 
 

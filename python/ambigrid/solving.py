@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, get_args
 import numpy as np
 import xarray as xr
 
-from ambigrid.algorithms.log import Progress, relative_gap
+from ambigrid.algorithms.log import History, Progress, crossed, relative_gap
 from ambigrid.algorithms.stopping import Budget
 from ambigrid.cases import case_hash
 from ambigrid.checkpoint import Checkpoint
@@ -35,6 +35,7 @@ from ambigrid.coordination import (
     Team,
 )
 from ambigrid.coordination.certification import Certification, certify_team, search_team
+from ambigrid.coordination.fallback import exchange_nothing
 from ambigrid.coordination.local import Findings, LocalAgent, UnsolvableError
 from ambigrid.engines.registry import check_engine
 from ambigrid.errors import InputError, SolverError
@@ -69,6 +70,10 @@ class Study(Protocol):
 
     def couplings(self) -> list[Coupling]:
         """Variables that agents share."""
+        ...
+
+    def unit(self, name: str) -> str:
+        """Return the unit of a variable or constraint of the agents' programs."""
         ...
 
     def preamble(self) -> list[tuple[str, str, str, np.ndarray]]:
@@ -182,14 +187,21 @@ def solve(
         earlier.check_identity(identity)
     build_seconds = time.monotonic() - started
     with _workers(executor, threads) as pool:
-        team = Team(agents, couplings, pool, MessageLog() if log is None else log)
+        try:
+            team = Team(agents, couplings, pool, MessageLog() if log is None else log)
+        except SolverError as error:
+            return _unprepared({**facts, "build_seconds": build_seconds, "message": str(error)})
         for sender, receiver, name, values in study.preamble():
             team.log.note(sender, receiver, 0, "baseline", **{name: values})
         session = _Session(team, method, limits, identity, checkpoint, earlier, progress)
         agreement, proof = session.agree_and_prove()
-        found = session.findings()
-        if agreement.status is Status.INFEASIBLE:
-            session.message = session.diagnosis()
+        try:
+            found = session.findings()
+            if agreement.status is Status.INFEASIBLE:
+                session.message = session.diagnosis()
+        except SolverError as error:
+            found, session.message = {}, str(error)
+            agreement = replace(agreement, status=Status.ERROR)
     facts |= {
         "build_seconds": build_seconds,
         "wall_seconds": session.coordination_seconds,
@@ -233,9 +245,9 @@ class _Session:
         budget = Budget(self.limits.certificate_limit)
         seconds, programs = 0.0, 0
         while True:
-            agreement = self._coordinate()
+            agreement = self._decided(self._coordinate())
             self.coordination_seconds = self.run.seconds - seconds
-            proof = self._prove(agreement, budget)
+            agreement, proof = self._prove(agreement, budget)
             seconds, programs = seconds + proof.seconds, programs + proof.programs
             proof = replace(proof, seconds=seconds, programs=programs)
             closed = relative_gap(agreement.lower, proof.upper) <= self.limits.gap
@@ -259,6 +271,20 @@ class _Session:
             self.message = str(error)
             return self._cut_short(Status.ERROR)
 
+    def _decided(self, agreement: Agreement) -> Agreement:
+        """Return an agreement that a limit has ended with a decision, if only with that."""
+        limits = (Status.TIME_LIMIT, Status.ITERATION_LIMIT)
+        if agreement.status not in limits or np.isfinite(agreement.upper):
+            return agreement
+        try:
+            agreement = exchange_nothing(self.team, agreement)
+        except (KeyboardInterrupt, SolverError):
+            self.team.settle()
+            return agreement
+        if np.isfinite(agreement.upper):
+            self.message = "nothing was agreed on yet; this decision exchanges nothing"
+        return agreement
+
     def _cut_short(self, status: Status) -> Agreement:
         """Return what there was when something ended the method, once every agent is at rest."""
         self.run.budget.stop()
@@ -268,21 +294,28 @@ class _Session:
         nothing = np.zeros(self.team.shared.size)
         return Agreement(status, -np.inf, np.inf, nothing, nothing)
 
-    def _prove(self, agreement: Agreement, budget: Budget) -> Certification:
-        """Prove the upper bound, or only search for worse calls where no proof is wanted."""
+    def _prove(self, agreement: Agreement, budget: Budget) -> tuple[Agreement, Certification]:
+        """Prove the upper bound, or only search for worse calls where no proof is wanted.
+
+        Ctrl-C ends it as ``interrupted``: what was asked for was not done, though the agreement
+        stands. A solver failure leaves ``converged``, which claims no proof.
+        """
         unproved = Certification(agreement.upper, False, 0.0)
         if not agreement.status.solved:
-            return unproved
+            return agreement, unproved
         started = budget.elapsed
         try:
             if not self.limits.certify:
-                return search_team(self.team, budget)
-            return certify_team(self.team, agreement, self.limits.gap, budget)
-        except (KeyboardInterrupt, SolverError) as error:
-            self.message = f"the proof was not finished: {error or 'interrupted by the user'}"
-            budget.stop()
-            self.team.settle()
-            return replace(unproved, seconds=budget.elapsed - started)
+                return agreement, search_team(self.team, budget)
+            return agreement, certify_team(self.team, agreement, self.limits.gap, budget)
+        except KeyboardInterrupt:
+            self.message = "interrupted by the user during the proof: agreed on, but not proved"
+            agreement = replace(agreement, status=Status.INTERRUPTED)
+        except SolverError as error:
+            self.message = f"the proof was not finished: {error}"
+        budget.stop()
+        self.team.settle()
+        return agreement, replace(unproved, seconds=budget.elapsed - started)
 
     def findings(self) -> dict[str, Findings]:
         """Labelled arrays of every agent, where all have a point."""
@@ -358,6 +391,7 @@ def _facts(study: Study, method: Method, engine: str, seed: int, limits: _Limits
         "ambiguity": getattr(ambiguity, "name", ""),
         "seed": seed,
         "data_hash": case_hash(study.case),
+        "built_with": json.loads(study.case.attrs.get("built_with", "{}")),
         "versions": {name: version(name) for name in _VERSIONS}
         | {"python": platform.python_version()},
     }
@@ -371,9 +405,15 @@ def _result(
     found: dict[str, Findings],
     facts: dict[str, Any],
 ) -> Result:
-    objective = proof.upper
+    known = sum(item.cost for item in found.values())  # also of a proof that was not finished
+    objective = proof.upper if proof.certified or not found else max(proof.upper, known)
     gap = relative_gap(agreement.lower, objective)
     status = _status(agreement.status, proof.certified, gap <= session.limits.gap)
+    if crossed(agreement.lower, objective):
+        status = Status.ERROR if status.solved else status
+        gap = relative_gap(objective, agreement.lower)
+        told = _crossing(agreement.lower, objective, proof.certified)
+        facts["message"] = " ".join(filter(None, [session.message, told]))
     attrs = {
         **facts,
         "status": str(status),
@@ -388,6 +428,7 @@ def _result(
     groups: dict[str, Any] = {"history": session.run.history.to_dataset()}
     if found:
         shared, prices = _shared(session.team, agreement)
+        found = {name: _with_units(item, study) for name, item in found.items()}
         groups |= {
             "dispatch": {name: item.dispatch for name, item in found.items()},
             "duals": {name: item.duals for name, item in found.items()},
@@ -399,6 +440,21 @@ def _result(
     return Result.from_groups(attrs, groups)
 
 
+def _unprepared(facts: dict[str, Any]) -> Result:
+    """Make the result of a run whose solver failed before the first iteration."""
+    attrs = {
+        **facts,
+        "status": str(Status.ERROR),
+        "objective": np.inf,
+        "bound": -np.inf,
+        "gap": np.inf,
+        "certified": False,
+        "iterations": 0,
+        "agents": {},
+    }
+    return Result.from_groups(attrs, {"history": History().to_dataset()})
+
+
 def _status(status: Status, certified: bool, closed: bool) -> Status:
     """Status after the proof, which may have found the cost to be higher than thought."""
     if not status.solved:
@@ -408,6 +464,17 @@ def _status(status: Status, certified: bool, closed: bool) -> Status:
     return Status.OPTIMAL if certified else Status.CONVERGED
 
 
+def _crossing(lower: float, upper: float, certified: bool) -> str:
+    """Say what a lower bound above the cost of the decision means."""
+    advice = "The search has missed a worse call: run again with the proof of the gap."
+    if certified:
+        advice = "Both are proved, so one is wrong: please report it, with the case."
+    return (
+        f"The lower bound {lower:,.2f} $ lies above the cost {upper:,.2f} $ of the decision by "
+        f"more than rounding. {advice}"
+    )
+
+
 def _exactness(found: dict[str, Findings]) -> str:
     kinds = {item.exactness for item in found.values()}
     return next((kind for kind in ("upper", "lower") if kind in kinds), "exact")
@@ -415,6 +482,28 @@ def _exactness(found: dict[str, Findings]) -> str:
 
 def _by_scenario(recourse: xr.Dataset) -> xr.Dataset:
     return recourse.rename(support="scenario") if "support" in recourse.dims else recourse
+
+
+def _with_units(item: Findings, study: Study) -> Findings:
+    """Write the units beside the numbers, which programs do not know."""
+
+    def labelled(data: xr.Dataset, per: str = "") -> xr.Dataset:
+        units = {name: per + study.unit(str(name)) for name in data.data_vars}
+        return data.assign(
+            {
+                name: data[name].assign_attrs(units=unit)
+                for name, unit in units.items()
+                if "units" not in data[name].attrs
+            }
+        )
+
+    return replace(
+        item,
+        dispatch=labelled(item.dispatch),
+        duals=labelled(item.duals, per="$/"),
+        worst_case=labelled(item.worst_case),
+        recourse=labelled(item.recourse),
+    )
 
 
 def _solutions(found: dict[str, Findings]) -> dict[str, AgentSolution]:

@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from ambigrid.algorithms.recourse import RecourseProgram, Vertex
 from ambigrid.ambiguity import Empirical
+from ambigrid.cases import case_hash, load_case, save_case
 from ambigrid.cli import app
+from ambigrid.cli.after import _own_case
 from ambigrid.cli.common import parse_days
 from ambigrid.errors import InputError
 from ambigrid.evaluation import evaluate, load_evaluation, read_held_out
@@ -18,7 +20,7 @@ from ambigrid.evaluation.evaluation import cvar
 from ambigrid.evaluation.held_out import spread_days
 from ambigrid.evaluation.operation import DayProgram
 from ambigrid.files import write_tree
-from ambigrid.results import Result
+from ambigrid.results import Result, load_result
 from ambigrid.solving import solve
 from ambigrid.studies.ev_flexibility import EVFlexibility
 
@@ -291,6 +293,40 @@ def test_a_result_of_another_case_is_refused(result):
     other = with_days(make_case(steps=STEPS, tariff=("time", np.full(STEPS, 7.0))))
     with pytest.raises(InputError, match=r"belongs to another case: the data hashes differ; got"):
         evaluate(result, other)
+
+
+def planned_from(case, folder):
+    """A result file that knows all about its case and holds nothing else."""
+    from ambigrid.coordination import ADMM
+    from ambigrid.solving import _facts, _Limits
+
+    limits = _Limits(5e-3, np.inf, True, 60.0)
+    facts = _facts(EVFlexibility(case), ADMM(), "highs", 0, limits)
+    return load_result(Result.from_groups({**facts, "status": "optimal"}, {}).save(folder / "r.nc"))
+
+
+@pytest.mark.parametrize("saved", ["not", "by hand", "as a case"])
+def test_evaluate_makes_the_built_in_case_of_a_result_again(tmp_path, saved):
+    """Seed, wind penetration and number of scenarios are those of the case, wherever it was."""
+    case = load_case("t30d2", seed=2, wind_penetration=0.6123, scenarios=3)
+    if saved != "not":
+        save_case(case, tmp_path / "case.nc")
+    if saved == "by hand":
+        case = xr.open_datatree(tmp_path / "case.nc", engine="h5netcdf").load()
+    if saved == "as a case":
+        case = load_case(tmp_path / "case.nc")
+    result = planned_from(case, tmp_path)
+    assert case_hash(_own_case(result)) == result.attribute("data_hash")
+
+
+def test_a_case_changed_by_hand_is_told_how_to_give_it(tmp_path):
+    case = load_case("t30d2", scenarios=2)
+    case["transmission/load"] = 0.99 * case["transmission/load"]
+    planned_from(case, tmp_path)
+    done = CliRunner().invoke(app, ["evaluate", str(tmp_path / "r.nc")])
+    assert done.exit_code == 2
+    assert "the result belongs to another case: the data hashes differ" in done.stderr
+    assert "with ambigrid.save_case, and give that file with --case" in done.stderr
 
 
 def test_a_result_without_a_plan_is_refused(result, case):

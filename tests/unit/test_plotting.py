@@ -107,3 +107,12 @@ def test_results_load_without_matplotlib():
     code = "import sys, ambigrid.results; print('matplotlib' in sys.modules)"
     out = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout == "False\n"
+
+
+def test_the_date_stands_once_below_the_time_axis():
+    """Matplotlib's own date at the end of the axis crowds the last tick."""
+    figure = make_result().plot.day("transmission")
+    figure.canvas.draw()
+    axes = figure.axes[1]
+    assert axes.get_xlabel().startswith("time, 20")
+    assert axes.xaxis.get_offset_text().get_text() == ""

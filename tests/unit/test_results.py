@@ -166,7 +166,18 @@ def test_history_goes_to_a_dataset_and_back():
 
 @pytest.mark.parametrize(
     ("lower", "upper", "gap"),
-    [(90, 100, 0.1), (-np.inf, 5, np.inf), (0, np.nan, np.inf), (5.1, 5.0, 0), (-0.1, 0.1, 0.2)],
+    [
+        *((90, 100, 0.1), (-np.inf, 5, np.inf), (0, np.nan, np.inf), (-0.1, 0.1, 0.2)),
+        (5.1, 5.0, 0),
+    ],
 )
 def test_relative_gap(lower, upper, gap):
     assert relative_gap(lower, upper) == pytest.approx(gap)
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "told"),
+    [(90, 100, False), (100.0005, 100, False), (100.002, 100, True), (np.inf, 100, False)],
+)
+def test_crossed_bounds_are_told_beyond_rounding(lower, upper, told):
+    assert IterationRecord(1, lower, upper).crossed is told

@@ -96,12 +96,47 @@ def test_too_few_iterations_leave_a_valid_file(method, tmp_path):
     check_file(result, tmp_path)
 
 
-def test_without_an_upper_bound_there_is_no_decision(tmp_path):
+@BY_NAME
+@pytest.mark.parametrize("limit", [{"time_limit": 1e-6}, {"iterations": 2}], ids=["time", "passes"])
+def test_a_limit_before_any_agreement_leaves_a_decision_without_exchange(method, limit, tmp_path):
+    """ADMM seeks an upper bound late; at the limit there is one all the same."""
+    options = dict(limit)
+    if method.name == "admm":
+        method = replace(method, residual=1e-9)
+    if "iterations" in options:
+        method = replace(method, iterations=options.pop("iterations"))
+    result = solve(method, gap=1e-9, **options)
+    assert np.isfinite(result.objective)
+    check_consistent(result)
+    check_file(result, tmp_path)
+    if method.name == "admm" or "time_limit" in limit:
+        assert "this decision exchanges nothing" in result.report()
+        for node in result.shared.children.values():
+            data = node.to_dataset()
+            assert all(float(abs(data[name]).max()) == 0 for name in ("common",) if name in data)
+
+
+def test_the_decision_without_exchange_tells_no_more_than_others():
+    log = ag.MessageLog()
+    result = solve(ag.ADMM(penalty=1.0, residual=1e-9, iterations=2), log=log)
+    best = solve(ag.Centralized(), gap=1e-6)
+    assert result.bound <= best.objective <= result.objective + 1e-6
+    last = [message for message in log if message.iteration == 3]
+    assert {message.question for message in last} == {"follow", "keep"}
+    assert {name for message in last for name in message.sizes} == {
+        *("shared_values", "multipliers", "bounds"),
+    }
+
+
+def test_without_an_upper_bound_there_is_no_decision(monkeypatch, tmp_path):
+    monkeypatch.setattr(LocalAgent, "answer", failing("follow", 0))
     result = solve(ag.ADMM(penalty=1.0, residual=1e-9, iterations=2))
+    assert result.status is ag.Status.ITERATION_LIMIT
     assert result.objective == np.inf
     assert np.isfinite(result.bound)
     assert result.agents == {}
     assert "dispatch" not in result.tree.children
+    assert "no decision yet" in result.report()
     check_file(result, tmp_path)
 
 
@@ -175,6 +210,67 @@ def test_a_failure_of_the_proof_leaves_a_converged_result(monkeypatch, tmp_path)
     assert result.status is ag.Status.CONVERGED
     assert not result.certified
     assert "the proof was not finished: HiGHS" in result.attribute("message")
+    check_consistent(result)
+    check_file(result, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("certify", "advice"), [(False, "run again with the proof"), (True, "please report it")]
+)
+def test_bounds_that_cross_after_search_and_proof_are_an_error(
+    monkeypatch, tmp_path, certify, advice
+):
+    """A lower bound that is too high must not pass for a closed gap."""
+    lagrangian = LocalAgent._lagrangian
+
+    def too_high(self, multipliers, budget):
+        return lagrangian(self, multipliers, budget) + 5.0
+
+    monkeypatch.setattr(LocalAgent, "_lagrangian", too_high)
+    shown = []
+    result = solve(ag.ADMM(penalty=1.0), certify=certify, progress=shown.append)
+    assert result.status is ag.Status.ERROR
+    assert result.bound > result.objective
+    assert result.gap > 0.005
+    assert result.history["note"].values[-1] == shown[-1].note == "bounds crossed"
+    assert "lies above the cost" in result.attribute("message")
+    assert advice in result.attribute("message")
+    check_file(result, tmp_path)
+
+
+def test_bounds_that_cross_are_put_to_the_proof():
+    """The quick search misses a worse call here; the run goes on and ends with the optimum."""
+    study = random_study(0)
+    shown = []
+    result = ag.solve(study, ag.CutSharing(), threads=2, progress=shown.append)
+    assert "bounds crossed" in [record.note for record in shown]
+    assert result.status is ag.Status.OPTIMAL
+    assert result.attribute("message") is None
+
+
+def interrupted(question):
+    """Press Ctrl-C when the first agent is asked a question."""
+    answer, asked = LocalAgent.answer, []
+
+    def interrupt(self, request, budget):
+        if request.question == question and not asked:
+            asked.append(self.name)
+            raise KeyboardInterrupt
+        return answer(self, request, budget)
+
+    return interrupt
+
+
+@pytest.mark.parametrize(("certify", "question"), [(True, "certify"), (False, "search")])
+def test_an_interrupted_proof_is_said(monkeypatch, tmp_path, certify, question):
+    """What was asked for was not done, so the command line must not exit with 0."""
+    monkeypatch.setattr(LocalAgent, "answer", interrupted(question))
+    result = solve(ag.ADMM(penalty=1.0), certify=certify)
+    assert result.status is ag.Status.INTERRUPTED
+    assert not result.status.solved
+    assert not result.certified
+    assert result.gap <= 5e-3
+    assert "interrupted by the user during the proof: agreed on, but not proved" in result.report()
     check_consistent(result)
     check_file(result, tmp_path)
 

@@ -23,6 +23,9 @@ _ATTRS: dict[str, dict[str, str]] = {
     "note": {"long_name": "what happened in this iteration"},
 }
 
+_ROUNDING = 1e-5
+"""Relative crossing of two bounds that solvers' tolerances explain."""
+
 
 @dataclass(frozen=True)
 class IterationRecord:
@@ -59,6 +62,11 @@ class IterationRecord:
     def gap(self) -> float:
         """Relative gap between the two bounds; ``inf`` while one of them is missing."""
         return relative_gap(self.lower_bound, self.upper_bound)
+
+    @property
+    def crossed(self) -> bool:
+        """Whether the lower bound lies above the upper one by more than rounding."""
+        return crossed(self.lower_bound, self.upper_bound)
 
 
 Progress = Callable[[IterationRecord], None]
@@ -132,12 +140,25 @@ def relative_gap(lower: float, upper: float) -> float:
     Returns
     -------
     float
-        The gap, at least 0 (crossed bounds, a matter of solver tolerance, count as 0); ``inf``
-        when a bound is missing or not a number.
+        The gap, at least 0; ``inf`` when a bound is missing or not a number. Bounds that cross
+        count as 0, so that a loop ends and its searched upper bound is put to the proof: what
+        they mean is told by `crossed`.
     """
     if not (isfinite(lower) and isfinite(upper)):
         return inf
     return max(0.0, upper - lower) / max(1.0, abs(upper))
+
+
+def crossed(lower: float, upper: float) -> bool:
+    """Whether a lower bound lies above an upper bound by more than rounding: 1e-5 of the upper.
+
+    Solvers accept rows that are violated by 1e-7; at prices of 5,000 $/MWh and a thousand rows
+    that moves a cost of 70,000 $ by 0.5 $, which is 7e-6 of it. A larger crossing means that an
+    upper bound that rests on a search has missed a worse outcome, or that a bound is wrong.
+    """
+    if not (isfinite(lower) and isfinite(upper)):
+        return False
+    return lower - upper > _ROUNDING * max(1.0, abs(upper))
 
 
 _FIELDS = fields(IterationRecord)

@@ -22,7 +22,8 @@ def worst_case(block: Block, x: Vector) -> tuple[xr.Dataset, xr.Dataset]:
         variable) and its sign pattern ``<name>_pattern``, ``probability`` under the worst law,
         ``weight`` under the reference law, ``value`` V.
     recourse : xarray.Dataset
-        Dim ``support``: recourse variables at the worst call of every support point.
+        Dim ``support``: recourse variables at the worst call of every support point, without what
+        solvers' tolerances leave outside of their bounds.
     """
     program, risk = block.program, block.risk
     searches = block.searches if len(block.searches) == len(risk.support) else None
@@ -43,11 +44,14 @@ def worst_case(block: Block, x: Vector) -> tuple[xr.Dataset, xr.Dataset]:
     worst = worst.merge(stacked(program.adversarial, calls)).merge(
         pattern.rename({name: f"{name}_pattern" for name in pattern.data_vars})
     )
-    worst["probability"] = ("support", law[kept])
-    worst["weight"] = ("support", weight[kept])
+    for name in pattern.data_vars:
+        worst[f"{name}_pattern"].attrs["units"] = "1"
+    worst["probability"] = ("support", law[kept], {"units": "1"})
+    worst["weight"] = ("support", weight[kept], {"units": "1"})
     worst["value"] = ("support", values[kept], {"units": "$"})
-    recourse = stacked(program.recourse.labels, [item.recourse.recourse for item in chosen])
-    return worst, recourse
+    columns = program.recourse
+    decided = [np.clip(item.recourse.recourse, columns.lower, columns.upper) for item in chosen]
+    return worst, stacked(columns.labels, decided)
 
 
 def stacked(labels: Labels, vectors: Sequence[Vector]) -> xr.Dataset:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import xarray as xr
@@ -72,6 +73,8 @@ def load_case(
         tree = build_system(
             BUILT_IN[name], seed=seed, wind_penetration=wind_penetration, scenarios=scenarios
         )
+        made = {"seed": seed, "wind_penetration": wind_penetration, "scenarios": scenarios}
+        tree.attrs["built_with"] = json.dumps(made)  # what a result needs to make it again
     elif seed != 0 or wind_penetration is not None or scenarios is not None:
         raise InputError(
             "a data seed, a wind penetration and a number of scenarios apply to built-in systems "
@@ -83,6 +86,7 @@ def load_case(
         path = Path(name_or_path)
         tree = read_folder(path) if path.is_dir() else read_case(path)
         tree.attrs["source"] = str(path)
+        tree.attrs.pop("built_with", None)  # the file may have been edited since
     validate_case(tree, source=name)
     return tree
 

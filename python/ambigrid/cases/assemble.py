@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ambigrid.cases.envelopes import baseline_charging, station_envelopes, step_length
+from ambigrid.cases.envelopes import planned_stations, step_length
 from ambigrid.cases.schema import KINDS, SCHEMA_VERSION, SESSION, group
 from ambigrid.cases.validation import validate_case
 from ambigrid.errors import InputError
@@ -69,8 +69,8 @@ def case_from_networks(
         `ASSUMED` lists may be left out, and equal weights of the scenarios; a group without
         renewable units needs no samples.
     sessions : mapping of str to Dataset
-        Charging sessions of each feeder; envelopes and baseline are made from them. The baseline
-        delivers ``session_request`` where given, else ``session_energy``.
+        Charging sessions of each feeder; envelopes and baseline are made from them with
+        :func:`~ambigrid.cases.envelopes.planned_stations`.
     name, title, sources : str
         Attributes of the case.
 
@@ -176,16 +176,9 @@ class _Part:
                 raise InputError("the variable is missing", where=f"{self.label}/{key}")
         time = xr.DataArray(self.coords["time"], dims="time")
         stations = list(self.coords["station"])
-        envelopes = station_envelopes(sessions, time, stations=stations)
-        # The plan nets exactly what each driver asks for; see `surplus` of station_envelopes.
-        request = sessions.get("session_request", sessions["session_energy"])
-        planned = station_envelopes(
-            sessions.assign(session_energy=request), time, stations=stations, surplus=False
-        )
         tariff = xr.DataArray(self.values["tariff"], dims="time")
-        baseline = baseline_charging(planned, tariff, step_length(time))
-        self.values |= {str(key): x.to_numpy() for key, x in envelopes.items()}
-        self.values |= {"ev_baseline": baseline.to_numpy()}
+        made = planned_stations(sessions, time, stations, tariff)
+        self.values |= {str(key): x.to_numpy() for key, x in made.items()}
         self.values |= {key: sessions[key].to_numpy() for key in SESSION if key in sessions}
         self.coords["session"] = sessions["session"].to_numpy()
         return group(self.kind, self.values, self.coords, **attrs)

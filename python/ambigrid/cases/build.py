@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from ambigrid.cases.envelopes import baseline_charging, station_envelopes
+from ambigrid.cases.envelopes import planned_stations
 from ambigrid.cases.forecast_errors import ForecastErrorModel
 from ambigrid.cases.scenarios import medoids
 from ambigrid.cases.schema import group
@@ -228,19 +228,11 @@ def _station_part(
     """
     labels = [f"E{bus}" for bus in feeder.stations]
     asked = generate_sessions(rng, labels, day.time, mean_sessions=feeder.mean_sessions)
-    energy = asked["session_energy"]
-    charging_only = asked.assign(
-        session_power_min=0.0 * energy, session_capacity=energy, session_initial=0.0 * energy
-    )
     prices = xr.DataArray(tariff, dims="time", coords={"time": day.time})
-    baseline = baseline_charging(
-        station_envelopes(charging_only, day.time, stations=labels), prices, 1.0
-    )
     sessions = _guaranteed(asked)
-    envelopes = station_envelopes(sessions, day.time, stations=labels)
-    values: dict[str, Any] = {str(name): envelopes[name].to_numpy() for name in envelopes.data_vars}
+    made = planned_stations(sessions, day.time, labels, prices)
+    values: dict[str, Any] = {str(name): made[name].to_numpy() for name in made.data_vars}
     values["station_bus"] = list(feeder.stations)
-    values["ev_baseline"] = baseline.to_numpy()
     return values, sessions
 
 

@@ -11,6 +11,7 @@ import xarray as xr
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from ambigrid.cases.checks import TOLERANCE, Place, offender
+from ambigrid.cases.schema import SESSION
 from ambigrid.errors import InputError
 
 _BUS_OF = ("line_from", "line_to", "generator_bus", "boundary_bus", "renewable_bus", "station_bus")
@@ -47,6 +48,7 @@ def check_distributions(groups: dict[str, xr.Dataset], source: str) -> None:
             raise InputError(
                 f"the time coordinate differs from that of {transmission}",
                 where=f"{source}: {name}/time",
+                fix="give all groups the same time",
             )
 
 
@@ -61,7 +63,7 @@ def _check_buses(data: xr.Dataset, place: Place) -> None:
                 raise InputError(
                     "there is no such bus",
                     where=place(name, **{str(dim): label}),
-                    got=repr(bus),
+                    got=repr(str(bus)),
                     fix=f"name one of the {len(known)} labels of the coordinate bus",
                 )
 
@@ -69,11 +71,11 @@ def _check_buses(data: xr.Dataset, place: Place) -> None:
 def _check_prices(data: xr.Dataset, place: Place) -> None:
     """Deployment < curtailment < shedding < boundary violation < network slack."""
     deployment = [n for n in data.data_vars if "deployment_cost" in str(n) and data[n].size]
-    dearest = max(deployment, key=lambda n: float(data[n].max()))
+    dearest = sorted(deployment, key=lambda n: float(data[n].max()))[-1:]
     ladder = [
         (str(name), float(data[name].max()))
         for name in (
-            dearest,
+            *dearest,
             "curtailment_cost",
             "shedding_cost",
             "boundary_violation_cost",
@@ -133,7 +135,10 @@ def _check_radial(data: xr.Dataset, place: Place) -> None:
     root = str(data.attrs.get("root_bus"))
     if root not in buses:
         raise InputError(
-            "the attribute root_bus names no bus", where=place("root_bus"), got=repr(root)
+            "the attribute root_bus names no bus",
+            where=place("root_bus"),
+            got=repr(root),
+            fix="name the bus at which the feeder hangs on the transmission network",
         )
     adjacency = _adjacency(data)
     count, label = connected_components(adjacency, directed=False)
@@ -209,6 +214,7 @@ def _check_voltage_limits(data: xr.Dataset, place: Place) -> None:
             "the root voltage must lie between voltage_min and voltage_max",
             where=place("root_voltage"),
             got=f"{root:g} p.u. outside [{low:g}, {high:g}]",
+            fix="change one of the three",
         )
 
 
@@ -233,6 +239,21 @@ def _check_stations(data: xr.Dataset, place: Place) -> None:
             offender(outside, values, place, what, "ev_baseline").raise_if_any(
                 "make it with ambigrid.cases.envelopes.baseline_charging"
             )
+    _check_sessions(data, place)
+
+
+def _check_sessions(data: xr.Dataset, place: Place) -> None:
+    """Sessions are told whole or not at all."""
+    needed = [name for name in SESSION if name != "session_request"]
+    given = [name for name in needed if name in data]
+    for name in needed if given else ():
+        if name not in data:
+            raise InputError(
+                "the sessions lack this variable",
+                where=place(name),
+                got=f"only {', '.join(given)}",
+                fix="add it, or leave all sessions out",
+            )
     if "session_station" in data:
         known = set(data["station"].to_numpy())
         for session, station in enumerate(data["session_station"].to_numpy()):
@@ -240,5 +261,6 @@ def _check_stations(data: xr.Dataset, place: Place) -> None:
                 raise InputError(
                     "there is no such station",
                     where=place("session_station", session=session),
-                    got=repr(station),
+                    got=repr(str(station)),
+                    fix="name a label of the coordinate station, or leave the session out",
                 )

@@ -9,17 +9,22 @@ some they cannot: it forgets which car holds the room and which car is plugged i
          -initial_k ≤ Σ_τ≤t p_kτ Δt ≤ capacity_k - initial_k
          Σ_t p_kt Δt ≥ E_k - s_k                                need, s_k the unserved energy
 
-so the profile, which the network counts on, comes before the needs.
+so the profile, which the network counts on, comes before the needs. The variables are the energies
+e_kt = Σ_τ≤t p_kτ Δt at the end of the steps in which a car is plugged in; power is their change.
+From one profile to the next only right-hand sides change, so programs stay in the solver.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 import xarray as xr
-from scipy.optimize import linprog
 
 from ambigrid.cases.envelopes import plugged_hours, session_power_limits, step_length
+from ambigrid.engines import LinearProgram, PersistentProgram, SolveStatus
 from ambigrid.errors import InputError, SolverError
 
 _DEVIATION_WEIGHT = 10.0  # per MWh, against 1 per MWh of unserved energy
@@ -38,8 +43,7 @@ def disaggregate(profile: xr.DataArray, sessions: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     Dataset
-        ``session_power`` (session, time) in MW, ``session_unserved`` (session) in MWh and
-        ``station_deviation`` (station, time) in MW: the profile minus what its sessions take.
+        As from :meth:`Disaggregation.assign`.
 
     Raises
     ------
@@ -48,84 +52,145 @@ def disaggregate(profile: xr.DataArray, sessions: xr.Dataset) -> xr.Dataset:
     SolverError
         When the linear program cannot be solved.
     """
-    profile = profile.transpose("station", "time")
     stations = profile["station"].to_numpy().astype(str)
-    owners = sessions["session_station"].to_numpy().astype(str)
-    _check(profile, owners, stations)
-    step = step_length(profile["time"])
-    hours = plugged_hours(sessions, profile["time"])
-    lowest, highest = session_power_limits(sessions, hours, step)
-    power = np.zeros_like(hours)
-    unserved = np.zeros(len(owners))
-    for row, station in enumerate(stations):
-        mine = np.flatnonzero(owners == station)
-        power[mine], unserved[mine] = _assign(
-            profile.to_numpy()[row],
-            (lowest[mine], highest[mine]),
-            sessions.isel(session=mine),
-            step,
-        )
-    taken = np.array([power[owners == station].sum(axis=0) for station in stations])
-    return _labelled(profile, sessions, power, unserved, profile.to_numpy() - taken)
+    return Disaggregation(sessions, stations, profile["time"]).assign(profile)
 
 
-def _assign(
-    profile: np.ndarray,
-    power_limits: tuple[np.ndarray, np.ndarray],
-    sessions: xr.Dataset,
-    step: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Power (session, time) and unserved energy (session) of one station.
+class Disaggregation:
+    """The sessions of several stations, ready to take one profile after the other.
 
-    Columns: power (session, time), cumulative energy (session, time), unserved (session),
-    deviation up (time), deviation down (time).
+    Parameters
+    ----------
+    sessions : Dataset
+        As from :func:`~ambigrid.cases.sessions.generate_sessions`.
+    stations : sequence of str
+        Labels of the stations that will have a profile.
+    time : DataArray or DatetimeIndex
+        Starts of the equally long steps.
+
+    Raises
+    ------
+    InputError
+        For a session of another station.
     """
-    count, length = power_limits[0].shape
-    if count == 0:
-        return np.zeros((0, length)), np.zeros(0)
-    size = count * length
-    identity, steps = sp.identity(size), sp.identity(length)
-    difference = sp.kron(sp.identity(count), sp.diags([1.0, -1.0], [0, -1], (length, length)))
-    last = sp.csr_matrix(
-        (np.ones(count), (range(count), np.arange(1, count + 1) * length - 1)), (count, size)
-    )
-    follow = sp.hstack([sp.kron(np.ones((1, count)), steps), sp.csr_matrix((length, size + count))])
-    equalities = sp.vstack(
-        [
-            sp.hstack([-step * identity, difference, sp.csr_matrix((size, count + 2 * length))]),
-            sp.hstack([follow, steps, -steps]),
+
+    def __init__(
+        self,
+        sessions: xr.Dataset,
+        stations: Sequence[str] | np.ndarray,
+        time: xr.DataArray | pd.DatetimeIndex,
+    ) -> None:
+        self.sessions, self.stations = sessions, list(map(str, stations))
+        owners = sessions["session_station"].to_numpy().astype(str)
+        _check_owners(owners, self.stations)
+        self.step = step_length(time)
+        hours = plugged_hours(sessions, time)
+        lowest, highest = session_power_limits(sessions, hours, self.step)
+        self.members = [np.flatnonzero(owners == station) for station in self.stations]
+        self._programs = [
+            _StationProgram(
+                sessions.isel(session=mine), lowest[mine] * self.step, highest[mine] * self.step
+            )
+            for mine in self.members
         ]
-    )
-    needs = sp.hstack(
-        [
-            sp.csr_matrix((count, size)),
-            -last,
-            -sp.identity(count),
-            sp.csr_matrix((count, 2 * length)),
-        ]
-    )
-    answer = linprog(
-        np.repeat([0.0, 1.0, _DEVIATION_WEIGHT * step], [2 * size, count, 2 * length]),
-        A_ub=needs,
-        b_ub=-sessions["session_energy"].to_numpy(),
-        A_eq=equalities,
-        b_eq=np.concatenate([np.zeros(size), profile]),
-        bounds=_bounds(power_limits, sessions),
-    )
-    if not answer.success:
-        station = str(sessions["session_station"].to_numpy()[0])
-        raise SolverError(f"disaggregation of station {station}: {answer.message}")
-    power = np.clip(answer.x[:size].reshape(count, length), *power_limits)
-    return power, np.maximum(answer.x[2 * size : 2 * size + count], 0.0)
+
+    def assign(self, profile: xr.DataArray) -> xr.Dataset:
+        """Assign profiles to the sessions.
+
+        Parameters
+        ----------
+        profile : DataArray
+            Power of every station in MW, dims (station, time).
+
+        Returns
+        -------
+        Dataset
+            ``session_power`` (session, time) in MW, ``session_unserved`` (session) in MWh and
+            ``station_deviation`` (station, time) in MW: the profile minus what its sessions take.
+
+        Raises
+        ------
+        InputError
+            When a profile is not a finite number.
+        SolverError
+            When the linear program cannot be solved.
+        """
+        profile = profile.transpose("station", "time")
+        _check_profile(profile, self.stations)
+        values = profile.to_numpy()
+        count, length = self.sessions.sizes["session"], values.shape[1]
+        power, unserved = np.zeros((count, length)), np.zeros(count)
+        deviation = values.copy()
+        for row, (mine, program) in enumerate(zip(self.members, self._programs, strict=True)):
+            energy, unserved[mine] = program.solve(values[row] * self.step, self.stations[row])
+            power[mine] = energy / self.step
+            deviation[row] -= power[mine].sum(axis=0)
+        return _labelled(profile, self.sessions, power, unserved, deviation)
 
 
-def _bounds(power_limits: tuple[np.ndarray, np.ndarray], sessions: xr.Dataset) -> np.ndarray:
-    count, length = power_limits[0].shape
-    initial = sessions["session_initial"].to_numpy()
-    room = sessions["session_capacity"].to_numpy() - initial
-    lower = [power_limits[0].ravel(), np.repeat(-initial, length), np.zeros(count + 2 * length)]
-    upper = [power_limits[1].ravel(), np.repeat(room, length), np.full(count + 2 * length, np.inf)]
-    return np.column_stack([np.concatenate(lower), np.concatenate(upper)])
+class _StationProgram:
+    """The linear program of one station.
+
+    Columns: cumulative energy by session and plugged-in step, unserved energy by session,
+    deviation up and down by step; all in MWh. Rows: change of the energy by session and
+    plugged-in step, profile by step, need by session.
+    """
+
+    def __init__(self, sessions: xr.Dataset, lowest: np.ndarray, highest: np.ndarray) -> None:
+        self._lowest, self._highest = lowest, highest
+        plugged = highest > lowest
+        self._session, self._time = np.nonzero(plugged)
+        self._size, (self._count, self._length) = len(self._session), lowest.shape
+        if not self._count:
+            return
+        self._change = self._changes()
+        self._solver = PersistentProgram(self._program(sessions, plugged))
+
+    def solve(self, profile: np.ndarray, station: str) -> tuple[np.ndarray, np.ndarray]:
+        """Energy taken (session, time) and unserved (session), MWh, for a profile in MWh."""
+        energy = np.zeros((self._count, self._length))
+        if not self._count:
+            return energy, np.zeros(0)
+        self._solver.set_row_bounds(self._size + np.arange(self._length), profile, profile)
+        solution = self._solver.solve()
+        if solution.status is not SolveStatus.OPTIMAL:
+            raise SolverError(f"disaggregation of station {station}: {solution.status.value}")
+        energy[self._session, self._time] = self._change @ solution.primal[: self._size]
+        unserved = solution.primal[self._size : self._size + self._count]
+        return np.clip(energy, self._lowest, self._highest), np.maximum(unserved, 0.0)
+
+    def _changes(self) -> sp.csr_array:
+        """Matrix from cumulative energies to the energy of every step."""
+        same = np.flatnonzero(self._session[1:] == self._session[:-1]) + 1
+        rows = np.concatenate([np.arange(self._size), same])
+        columns = np.concatenate([np.arange(self._size), same - 1])
+        signs = np.concatenate([np.ones(self._size), -np.ones(len(same))])
+        return sp.csr_array((signs, (rows, columns)), shape=(self._size, self._size))
+
+    def _program(self, sessions: xr.Dataset, plugged: np.ndarray) -> LinearProgram:
+        size, count, length = self._size, self._count, self._length
+        steps = sp.eye_array(length)
+        by_step = sp.csr_array((np.ones(size), (self._time, np.arange(size))), (length, size))
+        last = np.flatnonzero(np.append(self._session[1:] != self._session[:-1], True)[:size])
+        final = sp.csr_array((np.ones(len(last)), (self._session[last], last)), (count, size))
+        matrix = sp.block_array(
+            [
+                [self._change, None, None, None],
+                [by_step @ self._change, None, steps, -steps],
+                [final, sp.eye_array(count), None, None],
+            ]
+        )
+        initial = sessions["session_initial"].to_numpy()
+        room = sessions["session_capacity"].to_numpy() - initial
+        free, none = np.full(count + 2 * length, np.inf), np.zeros(length)
+        return LinearProgram(
+            np.repeat([0.0, 1.0, _DEVIATION_WEIGHT], [size, count, 2 * length]),
+            np.concatenate([-initial[self._session], np.zeros(count + 2 * length)]),
+            np.concatenate([room[self._session], free]),
+            sp.csr_array(matrix),
+            np.concatenate([self._lowest[plugged], none, sessions["session_energy"].to_numpy()]),
+            np.concatenate([self._highest[plugged], none, np.full(count, np.inf)]),
+        )
 
 
 def _labelled(
@@ -156,14 +221,24 @@ def _labelled(
     return answer
 
 
-def _check(profile: xr.DataArray, owners: np.ndarray, stations: np.ndarray) -> None:
+def _check_owners(owners: np.ndarray, stations: list[str]) -> None:
     missing = ~np.isin(owners, stations)
     if missing.any():
         raise InputError(
             "the session's station has no profile",
             where=f"disaggregate/profile, session {int(missing.argmax())}",
-            got=owners[missing.argmax()],
+            got=str(owners[missing.argmax()]),
             fix="give a profile for every station, or leave the session out",
+        )
+
+
+def _check_profile(profile: xr.DataArray, stations: list[str]) -> None:
+    if list(profile["station"].to_numpy().astype(str)) != stations:
+        raise InputError(
+            "the profile is not that of the stations whose sessions are known",
+            where="disaggregate/profile, station",
+            got=", ".join(map(str, profile["station"].to_numpy())),
+            fix="give " + ", ".join(stations),
         )
     broken = ~np.isfinite(profile.to_numpy())
     if broken.any():
@@ -172,5 +247,6 @@ def _check(profile: xr.DataArray, owners: np.ndarray, stations: np.ndarray) -> N
             "the profile must be finite",
             where=f"disaggregate/profile, station {stations[row]}, "
             f"time {profile['time'].to_numpy()[column]}",
-            got=profile.to_numpy()[row, column],
+            got=float(profile.to_numpy()[row, column]),
+            fix="give a number for every step",
         )

@@ -88,6 +88,52 @@ def station_envelopes(
     return envelopes
 
 
+def planned_stations(
+    sessions: xr.Dataset,
+    time: xr.DataArray | pd.DatetimeIndex,
+    stations: Sequence[str],
+    tariff: xr.DataArray,
+) -> xr.Dataset:
+    """Envelopes of stations with the baseline that is planned in the morning.
+
+    The baseline only charges, as cheaply as the tariff allows, and delivers what each driver asks
+    for: a car's battery is left to regulation, and one car's surplus never stands in for another's
+    need. The envelopes are those of the sessions as they are, V2G and all.
+
+    Parameters
+    ----------
+    sessions : Dataset
+        As for :func:`station_envelopes`. The baseline delivers ``session_request`` where given,
+        else ``session_energy``.
+    time : DataArray or DatetimeIndex
+        Starts of the equally long steps.
+    stations : sequence of str
+        Labels and their order.
+    tariff : DataArray
+        Dim time, in $/MWh.
+
+    Returns
+    -------
+    Dataset
+        As from :func:`station_envelopes`, and ``ev_baseline`` (station, time) in MW.
+
+    Raises
+    ------
+    InputError
+        As those two functions.
+    """
+    energy = sessions.get("session_request", sessions["session_energy"])
+    charging = sessions.assign(
+        session_energy=energy,
+        session_power_min=0.0 * energy,
+        session_capacity=energy,
+        session_initial=0.0 * energy,
+    )
+    planned = station_envelopes(charging, time, stations=stations)
+    baseline = baseline_charging(planned, tariff, step_length(time))
+    return station_envelopes(sessions, time, stations=stations).assign(ev_baseline=baseline)
+
+
 def plugged_hours(sessions: xr.Dataset, time: xr.DataArray | pd.DatetimeIndex) -> np.ndarray:
     """Hours for which each session is plugged in during each step, shape (session, time)."""
     starts = pd.DatetimeIndex(np.asarray(time)).to_numpy("datetime64[ns]")

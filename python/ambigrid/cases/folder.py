@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ambigrid.cases.envelopes import baseline_charging, station_envelopes, step_length
+from ambigrid.cases.envelopes import planned_stations
 from ambigrid.cases.schema import KINDS, LABEL_COORDINATES, SCHEMA_VERSION, SESSION, Variable, group
 from ambigrid.errors import InputError
 
@@ -226,7 +226,7 @@ class _Reader:
         self.values[name] = values
 
     def _stations(self) -> dict[str, Any]:
-        """Envelopes and baseline from the sessions; the baseline only charges."""
+        """Envelopes and baseline from the sessions."""
         for key in ("tariff", "station_bus"):
             if key not in self.values:
                 raise InputError(
@@ -238,19 +238,9 @@ class _Reader:
             {key: ("session", self.values[key]) for key in SESSION if key in self.values}
         )
         stations = [str(label) for label in self.coords["station"]]
-        envelopes = station_envelopes(sessions, time, stations=stations)
-        energy = sessions.get("session_request", sessions["session_energy"])
-        charging = sessions.assign(
-            session_energy=energy,
-            session_power_min=0.0 * energy,
-            session_capacity=energy,
-            session_initial=0.0 * energy,
-        )
-        planned = station_envelopes(charging, time, stations=stations)
         tariff = xr.DataArray(self.values["tariff"], dims="time")
-        values = {str(key): array.to_numpy() for key, array in envelopes.items()}
-        values["ev_baseline"] = baseline_charging(planned, tariff, step_length(time)).to_numpy()
-        return {key: values[key] for key in _DERIVED}
+        made = planned_stations(sessions, time, stations, tariff)
+        return {key: made[key].to_numpy() for key in _DERIVED}
 
     def _check_name(self, name: str, stem: str, where: str) -> None:
         declared = self.declared.get(name)

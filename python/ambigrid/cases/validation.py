@@ -45,7 +45,7 @@ def validate_case(tree: xr.DataTree, source: str = "case") -> None:
 
 def _check_root(tree: xr.DataTree, source: str) -> None:
     version = tree.attrs.get("schema_version")
-    if version != SCHEMA_VERSION:
+    if not isinstance(version, (int, np.integer)) or version != SCHEMA_VERSION:
         raise InputError(
             f"the attribute schema_version must be {SCHEMA_VERSION}",
             where=source,
@@ -56,17 +56,21 @@ def _check_root(tree: xr.DataTree, source: str) -> None:
         value = tree.attrs.get(name)
         if not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
             raise InputError(
-                f"the attribute {name} must be a positive number", where=source, got=value
+                f"the attribute {name} must be a positive number",
+                where=source,
+                got=value,
+                fix=f"set the case's attribute {name}",
             )
 
 
 def _check_kinds(groups: dict[str, xr.Dataset], source: str) -> None:
     for name, data in groups.items():
-        if data.attrs.get("kind") not in KINDS:
+        kind = data.attrs.get("kind")
+        if not isinstance(kind, str) or kind not in KINDS:
             raise InputError(
                 "the group's attribute kind is not known",
                 where=f"{source}: {name}",
-                got=data.attrs.get("kind"),
+                got=kind,
                 fix=f"give one of {', '.join(KINDS)}",
             )
     if [data.attrs["kind"] for data in groups.values()].count("transmission") != 1:
@@ -74,6 +78,7 @@ def _check_kinds(groups: dict[str, xr.Dataset], source: str) -> None:
             "a case has exactly one group of kind transmission",
             where=source,
             got=", ".join(groups) or "no group",
+            fix="give every other group the kind distribution",
         )
 
 
@@ -85,7 +90,7 @@ def _check_variables(data: xr.Dataset, place: Place) -> None:
                 raise InputError(
                     "the variable is missing",
                     where=place(name),
-                    fix=f"add it with dims {_tuple(variable.dims)} in {variable.units or 'labels'}",
+                    fix=f"add it with dims {_tuple(variable.dims)}, {_content(variable)}",
                 )
             continue
         _check_variable(data[name], variable, place)
@@ -110,8 +115,13 @@ def _check_variable(array: xr.DataArray, declared: Variable, place: Place) -> No
     kinds = {"number": "fiu", "label": "OUT", "instant": "M"}[declared.kind]
     if array.dtype.kind not in kinds:
         raise InputError(
-            f"the values must be {declared.kind}s", where=place(name), got=f"dtype {array.dtype}"
+            f"the values must be {declared.kind}s",
+            where=place(name),
+            got=f"dtype {array.dtype}",
+            fix=f"give {_content(declared)}",
         )
+    if declared.kind == "instant":
+        _check_instants(array, place)
     if declared.kind != "number":
         return
     units = array.attrs.get("units")
@@ -125,8 +135,20 @@ def _check_variable(array: xr.DataArray, declared: Variable, place: Place) -> No
     _check_values(array, declared, place)
 
 
+def _check_instants(array: xr.DataArray, place: Place) -> None:
+    missing = np.flatnonzero(array.isnull().to_numpy())
+    if missing.size:
+        raise InputError(
+            "the instant is missing",
+            where=place(str(array.name), **{str(array.dims[0]): int(missing[0])}),
+            got="NaT",
+            fix="give a date and time, or leave the session out",
+        )
+
+
 def _check_values(array: xr.DataArray, declared: Variable, place: Place) -> None:
     name, values = str(array.name), array.to_numpy()
+    unit = "" if declared.units == "1" else f" in {declared.units}"
     offender(~np.isfinite(values), array, place, "the value is not a finite number").raise_if_any(
         "give a number, or take the label out of the case"
     )
@@ -138,13 +160,13 @@ def _check_values(array: xr.DataArray, declared: Variable, place: Place) -> None
             f"the {declared.long_name} must not be negative"
             if declared.minimum == 0.0
             else f"the {declared.long_name} must be at least {declared.minimum:g}",
-        ).raise_if_any(f"give {name} in {declared.units}, at least {declared.minimum:g}")
+        ).raise_if_any(f"give {name}{unit}, at least {declared.minimum:g}")
     offender(
         values > declared.maximum,
         array,
         place,
         f"the {declared.long_name} must be at most {declared.maximum:g}",
-    ).raise_if_any(f"give {name} in {declared.units}, at most {declared.maximum:g}")
+    ).raise_if_any(f"give {name}{unit}, at most {declared.maximum:g}")
 
 
 def _check_coordinates(data: xr.Dataset, place: Place, step_hours: float) -> None:
@@ -161,6 +183,7 @@ def _check_coordinates(data: xr.Dataset, place: Place, step_hours: float) -> Non
                 "labels must be strings" if wrong else "a label stands twice",
                 where=place(name),
                 got=f"{(wrong or twice)[0]}",
+                fix="give every label as text, once",
             )
     _check_time(data["time"], place, step_hours)
 
@@ -171,6 +194,7 @@ def _check_time(time: xr.DataArray, place: Place, step_hours: float) -> None:
             "the time coordinate must hold at least two instants",
             where=place("time"),
             got=f"{time.size} values of dtype {time.dtype}",
+            fix="give the start of every step as date and time",
         )
     steps = np.diff(time.to_numpy()) / np.timedelta64(1, "h")
     if not np.allclose(steps, step_hours, rtol=0.0, atol=1e-9):
@@ -178,7 +202,14 @@ def _check_time(time: xr.DataArray, place: Place, step_hours: float) -> None:
             f"the steps must all be step_hours = {step_hours:g} h long",
             where=place("time"),
             got=f"{steps[np.argmax(abs(steps - step_hours))]:g} h",
+            fix="bring the series to even steps, or correct the attribute step_hours",
         )
+
+
+def _content(declared: Variable) -> str:
+    """Say what a variable holds: numbers in a unit, labels, or instants."""
+    words = {"label": "labels as text", "instant": "instants (date and time)"}
+    return words.get(declared.kind, f"numbers with the units {declared.units!r}")
 
 
 def _tuple(dims: tuple[object, ...]) -> str:

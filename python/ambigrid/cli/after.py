@@ -142,10 +142,10 @@ def evaluate(
 
 
 def _own_case(result: Result) -> xr.DataTree:
-    """Load the case a result names, with the seed it records."""
+    """Load the case a result names; a built-in system is made with the arguments it records."""
     from ambigrid.cases import load_case
 
-    return load_case(str(result.attribute("case")), seed=int(result.attribute("seed", 0)))
+    return load_case(str(result.attribute("case")), **result.attribute("built_with", {}))
 
 
 def _draw(result: Result, picture: str, agent: str | None, station: str | None) -> Figure:

@@ -51,7 +51,7 @@ Engine = Annotated[str, _one_of(_METHOD, "Who solves.", ENGINES)]
 Threads = Annotated[int | None, _option(_METHOD, "Operators solved at once.")]
 
 Gap = Annotated[float | None, _option(_ENDS, "Relative gap to reach, such as 0.005.")]
-TimeLimit = Annotated[float | None, _option(_ENDS, "Seconds until the run stops.")]
+TimeLimit = Annotated[float | None, _option(_ENDS, "Seconds that the coordination may take.")]
 Iterations = Annotated[int | None, _option(_ENDS, "Most iterations.")]
 NoCertify = Annotated[bool, _option(_ENDS, "Leave out the proof of the gap.", "--no-certify")]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -85,6 +85,8 @@ class Run:
 
     def end_iteration(self, record: IterationRecord, state: dict[str, Any]) -> None:
         """Log an iteration, save the method's state after it, and show it."""
+        if record.crossed:
+            record = replace(record, note=f"{record.note} bounds crossed".strip())
         self.history.append(record)
         self.state = state
         self.save(state)

@@ -31,8 +31,14 @@ _ATTRS = {
     "foresight_cost": ("$", "cost of the redispatch had the whole day been known"),
     "first_stage_cost": ("$", "cost of the plan"),
     "promised": ("$", "worst-case expected cost the plan promised"),
-    "lost_energy": ("MWh", "energy curtailed, shed or violated on the day"),
-    "lost_power": ("MW", "largest power curtailed, shed or violated on the day"),
+    "lost_energy": (
+        "MWh",
+        "energy curtailed, shed or violated on the day; MVAh of a feeder's network limits",
+    ),
+    "lost_power": (
+        "MW",
+        "largest power curtailed, shed or violated; MVA of a feeder's network limits",
+    ),
 }
 
 

@@ -203,7 +203,8 @@ def _study_of(result: Result, case: xr.DataTree) -> EVFlexibility:
             "the result belongs to another case: the data hashes differ",
             where=f"case {case.attrs.get('name', '')}",
             got=f"{own[:12]}… instead of {planned[:12]}…",
-            fix="give the case, and the data seed, that the result was made from",
+            fix="write the case that the result was made from with ambigrid.save_case, and give "
+            "that file with --case",
         )
     margin = float(json.loads(settings).get("voltage_margin", 0.0))
     return EVFlexibility(case, mode=ev_operation.OPERATED_MODE, voltage_margin=margin)

@@ -27,7 +27,8 @@ _CALLS = {
 _NOTES = (
     "The promise is a worst-case expectation over laws and calls; a mean below it keeps the "
     "promise. CVaR 95 % is the mean of the dearest 5 % of the days; days count the same.",
-    "A violation counts from 1e-6 MW in one step of the day on.",
+    "A violation counts from 1e-6 MW in one step of the day on; network violations of a feeder "
+    "are in MVAh.",
 )
 _ROLLING = (
     "Known in advance is compared at the same outcomes and calls.",

@@ -44,10 +44,11 @@ def _bounds(axes: Axes, history: xr.Dataset, result: Result) -> None:
     axes.set_xlabel("iteration")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
-    if np.isfinite(result.gap):
+    known = [bound[-1] for bound in (lower, upper) if len(bound) and np.isfinite(bound[-1])]
+    if known and np.isfinite(result.gap):
         axes.annotate(
             f"gap {100 * result.gap:.2f} %",
-            (iteration[-1], np.nanmean([lower[-1], upper[-1]])),
+            (iteration[-1], np.mean(known)),
             xytext=(-4, -26),
             textcoords="offset points",
             ha="right",

@@ -99,14 +99,18 @@ def stack(axes: Axes, layers: list[tuple[str, xr.DataArray, str]], sign: int = 1
 
 
 def time_axis(axes: Axes, profile: xr.DataArray) -> None:
-    """Label the horizontal axis with the time of day, and with the date where days change."""
+    """Label the horizontal axis with the time of day, with the date where days change, and below.
+
+    The year stands in the label: matplotlib's own place for it crowds the last tick.
+    """
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     locator = AutoDateLocator(minticks=5, maxticks=9)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
     axes.set_xlim(*edges(profile)[[0, -1]])
-    axes.set_xlabel("time")
+    first, last = np.datetime_as_string(profile["time"].values[[0, -1]], unit="D")
+    axes.set_xlabel(f"time, {first}" if first == last else f"time, {first} to {last}")
 
 
 def legend_beside(axes: Axes) -> None:

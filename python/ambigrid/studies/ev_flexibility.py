@@ -35,6 +35,7 @@ from ambigrid.studies.ev_models import (
     boundary_baseline,
     distribution_program,
     transmission_program,
+    unit_of,
 )
 from ambigrid.studies.ev_settlement import (
     boundary_payments,
@@ -206,6 +207,10 @@ class EVFlexibility:
             "radius": xr.DataArray(ball.radius, attrs={"units": "MW"}),
             "median_sample_distance": xr.DataArray(between, attrs={"units": "MW"}),
         }
+
+    def unit(self, name: str) -> str:
+        """Return the unit of a variable or constraint of the operators' programs."""
+        return unit_of(name)
 
     def preamble(self) -> list[tuple[str, str, str, np.ndarray]]:
         """Return what is told once: every feeder's baseline import, to transmission."""

@@ -18,6 +18,7 @@ from ambigrid.studies.ev_models import (
     boundary_baseline,
     distribution_prices,
     transmission_prices,
+    unit_of,
 )
 
 LOSSES = {
@@ -65,8 +66,8 @@ def losses(solution: AgentSolution, step_hours: float) -> dict[str, xr.DataArray
     Returns
     -------
     dict of str to xarray.DataArray
-        `expected_<loss>` and `worst_case_<loss>` in MWh; the worst case is the scenario that
-        loses most.
+        `expected_<loss>` and `worst_case_<loss>` in MWh, violated limits of a feeder in MVAh;
+        the worst case is the scenario that loses most.
     """
     if solution.recourse is None:
         return {}
@@ -75,9 +76,9 @@ def losses(solution: AgentSolution, step_hours: float) -> dict[str, xr.DataArray
         present = [solution.recourse[name] for name in names if name in solution.recourse]
         if present:
             lost = sum((_over_all_but_scenario(part) for part in present), xr.DataArray(0.0))
-            energy = lost * step_hours
-            found[f"expected_{loss}"] = solution.expected(energy).assign_attrs(units="MWh")
-            found[f"worst_case_{loss}"] = energy.max("scenario").assign_attrs(units="MWh")
+            energy, units = lost * step_hours, f"{unit_of(str(present[0].name))}h"
+            found[f"expected_{loss}"] = solution.expected(energy).assign_attrs(units=units)
+            found[f"worst_case_{loss}"] = energy.max("scenario").assign_attrs(units=units)
     return found
 
 

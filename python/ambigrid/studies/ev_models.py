@@ -43,6 +43,13 @@ DISTRIBUTION_FIRST_STAGE = (
     "boundary_reserve_up",
     "boundary_reserve_down",
 )
+_UNITS = {"energy": "MWh", "voltage_slack": "MVA", "branch_slack": "MVA"}
+"""Units of the variables that are not in MW: a voltage slack is active or reactive power."""
+
+
+def unit_of(variable: str) -> str:
+    """Return the unit of a variable or constraint of either model."""
+    return _UNITS.get(variable, "MW")
 
 
 def transmission_program(data: xr.Dataset, baseline: xr.DataArray, mode: Mode) -> TwoStageProgram:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
-from ambigrid.cases.disaggregation import disaggregate
+from ambigrid.cases.disaggregation import Disaggregation
 from ambigrid.cases.schema import SESSION
 from ambigrid.studies.ev_interpretation import LOSSES
 from ambigrid.studies.ev_models import Mode
@@ -43,7 +43,8 @@ def lost_power(recourse: xr.Dataset) -> xr.DataArray:
     Returns
     -------
     xarray.DataArray
-        Dims (loss, time, …), MW; the losses of `LOSSES` that the operator can have.
+        Dims (loss, time, …), MW (violated limits of a feeder: MVA); the losses of `LOSSES` that
+        the operator can have.
     """
     found = {}
     for loss, names in LOSSES.items():
@@ -78,7 +79,8 @@ def station_service(data: xr.Dataset, profile: xr.DataArray) -> xr.Dataset:
     """
     sessions = data[[name for name in SESSION if name in data]]
     hours = float(data.attrs["step_hours"])
-    served = [_serve(profile.sel(day=day), sessions, hours) for day in profile["day"]]
+    programs = Disaggregation(sessions, profile["station"].to_numpy().astype(str), profile["time"])
+    served = [_serve(profile.sel(day=day), programs, hours) for day in profile["day"]]
     return xr.concat(served, profile["day"])
 
 
@@ -87,9 +89,9 @@ def has_sessions(data: xr.Dataset) -> bool:
     return data.sizes.get("session", 0) > 0
 
 
-def _serve(profile: xr.DataArray, sessions: xr.Dataset, hours: float) -> xr.Dataset:
-    assigned = disaggregate(profile.drop_vars("day"), sessions)
-    station = sessions["session_station"].to_numpy().astype(str)
+def _serve(profile: xr.DataArray, programs: Disaggregation, hours: float) -> xr.Dataset:
+    assigned = programs.assign(profile.drop_vars("day"))
+    station = programs.sessions["session_station"].to_numpy().astype(str)
     missing = assigned["session_unserved"].groupby(
         xr.DataArray(station, dims="session", name="station")
     )

@@ -7,7 +7,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ambigrid.cases.disaggregation import disaggregate
+from ambigrid.cases.disaggregation import Disaggregation, disaggregate
 from ambigrid.cases.envelopes import (
     baseline_charging,
     plugged_hours,
@@ -120,3 +120,32 @@ def test_a_profile_with_a_hole_is_named():
         InputError, match=r"station E6, time 2016-07-01T01.*must be finite; got nan"
     ):
         disaggregate(profile_of([0.0, np.nan]), sessions)
+
+
+def test_one_profile_after_the_other_is_as_each_alone():
+    """Programs stay in the solver; what they were asked before does not show."""
+    random = np.random.default_rng(5)
+    sessions = generate_sessions(random, ["E6", "E9"], DAY, mean_sessions=12)
+    limits = station_envelopes(sessions, DAY, stations=["E6", "E9"])
+    width = limits["ev_power_max"] - limits["ev_power_min"]
+    profiles = [limits["ev_power_min"] + random.uniform(0, 1) * width for _ in range(4)]
+    programs = Disaggregation(sessions, ["E6", "E9"], DAY)
+    for profile in [*profiles, profiles[0]]:
+        alone, after = disaggregate(profile, sessions), programs.assign(profile)
+        for name in ("session_unserved", "station_deviation"):
+            total = [abs(found[name]).sum() for found in (alone, after)]
+            assert float(total[0]) == pytest.approx(float(total[1]), abs=1e-9)
+    assert float(abs(after["station_deviation"]).sum()) > 0.01
+
+
+def test_a_session_never_plugged_in_is_unserved():
+    sessions = make_sessions(table([(0, 4, 0.02), (1, 2, 0.01)]), v2g=False)
+    sessions["session_power_max"] = ("session", [0.01, 0.0])
+    served = disaggregate(profile_of([0.01, 0.01]), sessions)
+    np.testing.assert_allclose(served.session_unserved, [0.0, 0.01], atol=1e-9)
+
+
+def test_profiles_of_other_stations_are_refused():
+    sessions = make_sessions(table([(0, 4, 0.02)]), v2g=False)
+    with pytest.raises(InputError, match="not that of the stations whose sessions are known; got"):
+        Disaggregation(sessions, ["E9", "E6"], DAY).assign(profile_of([0.0]))

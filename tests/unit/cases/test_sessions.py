@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ambigrid.cases.envelopes import (
     baseline_charging,
+    planned_stations,
     plugged_hours,
     session_energy_limits,
     session_power_limits,
@@ -115,6 +116,23 @@ def test_stations_without_sessions_keep_their_place():
     assert list(limits.station.values) == STATIONS
     assert float(limits.sel(station="E6").ev_power_max.max()) == 0.0
     assert float(limits.sel(station="E9").ev_power_max.max()) == pytest.approx(0.01)
+
+
+def test_the_morning_plan_only_charges_what_is_asked_for():
+    """Batteries may discharge and needs may be a guarantee: neither is planned with."""
+    sessions, time = day_of(1, v2g=True, minutes=60)
+    asked = sessions["session_energy"]
+    sessions = sessions.assign(session_energy=0.5 * asked, session_request=asked)
+    labels = sorted(set(sessions["session_station"].values))
+    made = planned_stations(sessions, time, labels, tariff_of(np.arange(24.0), time))
+    envelopes = station_envelopes(sessions, time, stations=labels)
+    xr.testing.assert_identical(made.drop_vars("ev_baseline"), envelopes)
+    assert float(made["ev_baseline"].min()) >= 0.0
+    assert float(made["ev_power_min"].min()) < 0.0
+    np.testing.assert_allclose(
+        made["ev_baseline"].sum("time"),
+        [float(asked[sessions["session_station"] == x].sum()) for x in labels],
+    )
 
 
 @pytest.mark.parametrize("minutes", [15, 30, 120])

@@ -55,7 +55,7 @@ CASES: dict[str, tuple[Spoil, str]] = {
     "missing variable": (
         edit("transmission", lambda d: d.drop_vars("line_reactance")),
         "case: transmission/line_reactance: the variable is missing. "
-        "Add it with dims (line) in p.u..",
+        "Add it with dims (line), numbers with the units 'p.u.'.",
     ),
     "unknown variable": (
         edit("transmission", lambda d: d.assign(laod=d["load"])),
@@ -77,6 +77,16 @@ CASES: dict[str, tuple[Spoil, str]] = {
     "text for numbers": (
         edit("transmission", lambda d: d.assign(ramp_up=d["ramp_up"].astype(str))),
         "transmission/ramp_up: the values must be numbers; got dtype <U",
+    ),
+    "missing time of a session": (
+        value("distribution_1", "session_arrival", np.datetime64("NaT", "ns"), session=2),
+        "distribution_1/session_arrival, session 2: the instant is missing; got NaT. "
+        "Give a date and time, or leave the session out.",
+    ),
+    "half a session": (
+        edit("distribution_1", lambda d: d.drop_vars("session_energy")),
+        "distribution_1/session_energy: the sessions lack this variable; got only "
+        "session_station, session_arrival",
     ),
     "unknown bus of a unit": (
         value("transmission", "generator_bus", "77", generator="G2"),
@@ -298,20 +308,28 @@ def test_a_spoilt_case(small_case, name):
     with pytest.raises(InputError, match=re.escape(sentence)) as caught:
         validate_case(spoil(small_case), source="case")
     assert str(caught.value).endswith(".")
+    assert caught.value.fix
 
 
-@pytest.mark.parametrize("version", [None, 2])
+@pytest.mark.parametrize("version", [None, 2, "1", np.array([1, 2])])
 def test_schema_version(small_case, version):
     small_case.attrs["schema_version"] = version
     with pytest.raises(InputError, match="the attribute schema_version must be 1"):
         validate_case(small_case)
 
 
+@pytest.mark.parametrize("got", [-1.0, None, "x", np.array([1.0, 2.0])], ids=str)
 @pytest.mark.parametrize("name", ["base_mva", "step_hours"])
-def test_root_numbers(small_case, name):
-    small_case.attrs[name] = -1.0
+def test_root_numbers(small_case, name, got):
+    small_case.attrs[name] = got
     with pytest.raises(InputError, match=rf"case: the attribute {name} must be a positive number"):
         validate_case(small_case)
+
+
+def test_a_feeder_without_stations_is_fine(small_case):
+    """Its operator has nothing to offer and still has to follow its own wind."""
+    none = edit("distribution_1", lambda d: d.drop_dims("session").isel(station=[]))
+    validate_case(none(small_case))
 
 
 def test_steps_of_another_length_are_fine(small_case):

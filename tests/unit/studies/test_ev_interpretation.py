@@ -109,6 +109,8 @@ def test_losses_are_energies_expected_and_worst(study):
     assert float(found["worst_case_curtailment"]) == pytest.approx(3 * 3.0 * hours)
     assert float(found["expected_boundary_violation"]) == pytest.approx(3 * 0.5 * hours)
     assert float(found["worst_case_network_violation"]) == 0.0  # masked slacks do not count
+    assert found["worst_case_network_violation"].attrs["units"] == "MVAh"
+    assert found["expected_shedding"].attrs["units"] == "MWh"
     assert "expected_balance_violation" not in found
 
 

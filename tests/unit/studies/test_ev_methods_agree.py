@@ -21,4 +21,13 @@ def test_methods_agree_on_growing_supports(ambiguity):
         price = result.derived["transmission/nodal_price"]
         assert price.attrs["units"] == "$/MWh"
         assert np.isfinite(price).all()
+        for node in result.tree.subtree:  # everything says in what it is measured
+            lacking = [name for name, x in node.data_vars.items() if "units" not in x.attrs]
+            assert lacking == (["note"] if node.path == "/history" else []), node.path
+        assert result.duals["transmission/balance"].attrs["units"] == "$/MW"
+        assert result.recourse["distribution_1/energy"].attrs["units"] == "MWh"
+        for summary in ("transmission", "distribution_1"):
+            lost = result.derived[summary].to_dataset()
+            energy = [float(x) for name, x in lost.items() if name.startswith("expected_")]
+            assert not np.signbit(energy).any()  # nor is zero negative
         assert "energy" in result.derived["settlement/settlement"]["transfer"]
