@@ -165,12 +165,15 @@ class Master:
         )
 
     def retire(self, point: MasterPoint, patience: int = 8) -> None:
-        """Take cuts out of the solver that have not been binding for `patience` solves."""
-        is_cut = np.flatnonzero(self._row_cut[:, 0] >= 0)
-        duals = point.solution.row_duals
+        """Take cuts out of the solver that have not been binding for `patience` solves.
+
+        Rows added since `point` was solved stay.
+        """
         if self.has_integers:
             return  # no duals tell which cuts are binding
-        if not len(is_cut) or len(duals) < len(self._row_cut):
+        duals = point.solution.row_duals
+        is_cut = np.flatnonzero(self._row_cut[: len(duals), 0] >= 0)
+        if not len(is_cut):
             return
         tags = self._row_cut[is_cut]
         binding = np.abs(duals[is_cut]) > 1e-7

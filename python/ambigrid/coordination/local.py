@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -113,6 +113,8 @@ class LocalAgent:
         self._trial: KeptPoint | None = None
         self.kept: KeptPoint | None = None
         self.row_duals: Vector | None = None
+        self._jumps = bool(agent.program.adversarial.size) or self.block.risk.grows
+        self._passes = _PASSES if self._jumps else 2 * _PASSES
         self._inner: InnerMaximum | None = None
         self.programs_proved = 0
 
@@ -209,17 +211,21 @@ class LocalAgent:
     def _cost_of_fixed(self, tolerance: float, budget: Budget) -> Answer | None:
         """Optimal cost at fixed shared values, as near as a few masters get; None if infeasible."""
         lowest = self.master.solve(time_limit=budget.remaining)
-        upper, passes, good = np.inf, 0, False
-        while lowest.status in _USABLE and not good and passes < _PASSES and not budget.expired:
-            point = self._steady(lowest, budget)
-            evaluation = evaluate_blocks(self.master, point, False)[0]
-            add_violated_cuts(self.master, point, (evaluation,))
-            self._centre = point.x[0][self._rest]
+        upper, passes, best = np.inf, 0, None
+        good = False
+        while lowest.status in _USABLE and not good and passes < self._passes:
+            trial = self._steady(lowest, budget) if self._jumps else _halfway(lowest, best)
+            trial = self.master.within_bounds(trial)
+            evaluation = evaluate_blocks(self.master, trial, False)[0]
+            cut_at = trial if self._jumps else lowest
+            separated = add_violated_cuts(self.master, cut_at, (evaluation,)) > 0
+            self.master.retire(cut_at)
             if evaluation.total < upper:
-                upper = evaluation.total
-                self._trial = KeptPoint(point.x[0], point.static[0], evaluation)
+                upper, best = evaluation.total, trial.x
+                self._trial = KeptPoint(trial.x[0], trial.static[0], evaluation)
+            best = best if separated else None
             lowest = self.master.solve(time_limit=budget.remaining)
-            good = upper - lowest.bound <= tolerance
+            good = upper - lowest.bound <= tolerance or budget.expired
             passes += 1
         if lowest.status is SolveStatus.INFEASIBLE:
             return None
@@ -243,9 +249,9 @@ class LocalAgent:
         point = self.master.solve([self._hold(self._centre, penalty)], budget.remaining)
         if point.status is not SolveStatus.OPTIMAL:
             self._check(lowest)
-            point = lowest
-        self.master.retire(point)
-        return self.master.within_bounds(point)
+            return lowest
+        self._centre = point.x[0][self._rest]
+        return point
 
     def _hold(self, centre: Vector, penalty: float) -> Proximal:
         """Keep private columns near where they were."""
@@ -275,7 +281,7 @@ class LocalAgent:
         """Cost of the kept point as searched and as proved; learn the vertices that it finds."""
         assert self.kept is not None
         assert request.bounds is not None
-        if self._inner is None and self.block.program.adversarial.size + self.block.risk.grows:
+        if self._inner is None and self._jumps:
             self._inner = InnerMaximum(self.block.program)
         kept = self.kept
         certificate = certify(
@@ -429,6 +435,14 @@ class LocalAgent:
 def _given(array: Vector | None) -> Vector:
     assert array is not None
     return array
+
+
+def _halfway(lowest: MasterPoint, best: tuple[Vector, ...] | None) -> MasterPoint:
+    """Point between a master's and the best one; the master's own where cuts did not separate."""
+    if best is None:
+        return lowest
+    pairs = zip(lowest.x, best, strict=True)
+    return replace(lowest, x=tuple((new + old) / 2 for new, old in pairs))
 
 
 def _stiffness(first: Columns) -> float:
