@@ -347,6 +347,30 @@ class Master:
         near, unit = self._near(centres), self._unit()
         return self._point(solve_quadratic(projection, hessian, time_limit, near, unit), constant)
 
+    def distance(self, index: int, columns: Positions, values: Vector) -> tuple[float, Vector]:
+        """1-norm distance of some first-stage columns' values to feasible ones, and its slope.
+
+        Distance + slope'(z - values) ≤ 0 holds for every feasible z; infinite without any.
+        """
+        program, count = self.linear_program(), len(columns)
+        size, pick = len(program.cost), sp.eye_array(count, format="csr")
+        chosen = sp.csr_array(
+            (np.ones(count), (np.arange(count), self._x[index][columns])), shape=(count, size)
+        )
+        tie = sp.hstack([chosen, -pick, pick])
+        elastic = LinearProgram(
+            np.concatenate([np.zeros(size), np.ones(2 * count)]),
+            np.concatenate([program.lower, np.zeros(2 * count)]),
+            np.concatenate([program.upper, np.full(2 * count, np.inf)]),
+            sp.csr_array(sp.vstack([_widened(program.matrix, size + 2 * count), tie])),
+            np.concatenate([program.row_lower, values]),
+            np.concatenate([program.row_upper, values]),
+        )
+        solution = solve_linear(elastic)
+        if solution.status is not SolveStatus.OPTIMAL:
+            return np.inf, np.zeros(count)
+        return solution.bound, solution.row_duals[-count:]
+
     def _near(self, proximal: Sequence[Proximal]) -> Vector:
         near = np.zeros(len(self._cost))
         for term in proximal:
@@ -452,11 +476,7 @@ class Master:
     def linear_program(self) -> LinearProgram:
         """Columns and rows as they stand, without quadratic costs and integrality."""
         size = len(self._cost)
-        widened = []
-        for chunk in self._rows:
-            wide = chunk.copy()
-            wide.resize((chunk.shape[0], size))
-            widened.append(wide)
+        widened = [_widened(chunk, size) for chunk in self._rows]
         matrix = sp.csr_array(sp.vstack(widened)) if widened else sp.csr_array((0, size))
         self._rows = [matrix]
         return LinearProgram(
@@ -471,6 +491,13 @@ def recourse_floor(block: Block) -> float:
         at_lower = np.where(columns.cost > 0, columns.cost * columns.lower, 0.0)
         at_upper = np.where(columns.cost < 0, columns.cost * columns.upper, 0.0)
     return float(at_lower.sum() + at_upper.sum())
+
+
+def _widened(matrix: sp.csr_array, columns: int) -> sp.csr_array:
+    """Matrix with empty columns appended."""
+    wide = matrix.copy()
+    wide.resize((matrix.shape[0], columns))
+    return wide
 
 
 def _spread(parts: list[tuple[Positions, sp.csr_array]], rows: int, width: int) -> sp.csr_array:

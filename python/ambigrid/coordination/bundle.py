@@ -62,7 +62,10 @@ class Bundle:
         self._append(row, float(away @ nearest), _SEPARATION)
 
     def lowest(self) -> Solution:
-        """Minimise the sum of the minorants over the box: a lower bound on the total cost."""
+        """Minimise the sum of the minorants over the box: a lower bound on the total cost.
+
+        Its row duals are what `prices` takes.
+        """
         size, count = self._shared.size, len(self._names)
         cost = np.concatenate([np.zeros(size), np.ones(count)])
         return solve_linear(self._program(cost, np.zeros(size), np.zeros(count), 1.0))
@@ -98,7 +101,7 @@ class Bundle:
         if found.status is not SolveStatus.OPTIMAL:
             return None
         values = np.clip(best + found.primal[:size], *self._box)
-        return LevelPoint(values, self._prices(np.maximum(-found.row_duals[:-1], 0.0)))
+        return LevelPoint(values, self.prices(found.row_duals[:-1]))
 
     def nearest(self, values: Vector) -> Vector | None:
         """Nearest values that no separation excludes; None where there are none."""
@@ -112,11 +115,11 @@ class Bundle:
         optimal = found.status is SolveStatus.OPTIMAL
         return np.clip(found.primal, *self._box) if optimal else None
 
-    def _prices(self, weights: Vector) -> dict[str, Vector]:
-        """Prices at which the weighted cuts of every agent balance, made to sum to zero."""
+    def prices(self, weights: Vector) -> dict[str, Vector]:
+        """Prices at which every agent's cuts, weighed by duals, balance; made to sum to zero."""
         prices, total = {}, np.zeros(self._shared.size)
         for index, name in enumerate(self._names):
-            mine = np.where(self.agents == index, weights, 0.0)
+            mine = np.where(self.agents == index, np.abs(weights), 0.0)
             mean = mine @ self.slopes / max(float(mine.sum()), 1e-12)
             prices[name] = -mean[self._shared.parts[name]]
             total[self._shared.parts[name]] += prices[name]

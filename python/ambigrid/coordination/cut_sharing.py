@@ -35,6 +35,9 @@ from ambigrid.errors import InputError
 from ambigrid.labels import Vector
 from ambigrid.status import Status
 
+_ROUNDING = 1e-6
+"""Relative excess of a lower over an upper bound that means nothing."""
+
 
 @dataclass(frozen=True)
 class CutSharing:
@@ -101,7 +104,7 @@ class _Loop:
         self.best = self.values
         self.lower, self.upper = -np.inf, np.inf
         self.asked = {name: np.zeros(len(part)) for name, part in team.shared.parts.items()}
-        self.prices, self.priced = np.zeros(team.shared.size), -np.inf
+        self.prices = np.zeros(team.shared.size)
         self.iteration, self.finished, self.status = 0, False, Status.ERROR
         self._restore(run.resumed)
         run.latest = self.agreement()
@@ -125,6 +128,14 @@ class _Loop:
         self.context.end_iteration(record, self._state())
         self._stop()
 
+    @property
+    def crossed(self) -> bool:
+        """Whether the best point's cost was searched too hastily: it lies below the lower bound.
+
+        It is asked for again, now that its owners know more.
+        """
+        return self.upper < self.lower - _ROUNDING * max(1.0, abs(self.lower))
+
     def _ask_bounds(self) -> None:
         """Learn each agent's least cost at the present prices."""
         requests = {
@@ -133,9 +144,6 @@ class _Loop:
         answers = self.team.ask(requests, self.iteration, self.context.budget)
         for name, answer in answers.items():
             self.bundle.add_cost(name, -self.asked[name], bounds_of(answer)[0])
-        total = sum(bounds_of(answer)[0] for answer in answers.values())
-        if total > self.priced:
-            self.priced, self.prices = total, -self.team.shared.owned(self.asked)
 
     def _ask_costs(self) -> None:
         """Learn each agent's cost at the present point."""
@@ -148,7 +156,7 @@ class _Loop:
         for name, answer in answers.items():
             self._learn(name, answer)
         upper = sum(bounds_of(answer)[1] for answer in answers.values())
-        if upper < self.upper:
+        if upper < self.upper or self.crossed:
             self.team.keep(self.iteration, self.context.budget)
             self.upper, self.best = upper, self.values
             self.context.latest = self.agreement()
@@ -167,11 +175,14 @@ class _Loop:
             self._approach()
             return
         lowest = self.bundle.lowest()
-        if lowest.status is SolveStatus.OPTIMAL:
-            self.lower = max(self.lower, lowest.objective)
+        if lowest.status is SolveStatus.OPTIMAL and lowest.objective > self.lower:
+            self.lower = lowest.objective
+            self.prices = -self.team.shared.owned(self.bundle.prices(lowest.row_duals))
         known = np.isfinite(self.lower)
         width = self.upper - self.lower if known else max(1.0, abs(self.upper))
-        if width <= 0.0:
+        if self.crossed:
+            self.values = self.best
+        if not width > 0.0:
             return
         level = self.upper - (1.0 - self.options.level * known) * width
         point = self.bundle.level_point(self.best, level, width)
@@ -189,7 +200,7 @@ class _Loop:
             self.values = nearest
 
     def _stop(self) -> None:
-        if relative_gap(self.lower, self.upper) <= self.context.gap:
+        if not self.crossed and relative_gap(self.lower, self.upper) <= self.context.gap:
             self.status, self.finished = Status.CONVERGED, True
         elif self.context.budget.expired:
             self.status, self.finished = Status.TIME_LIMIT, True
@@ -205,7 +216,7 @@ class _Loop:
             "values": self.values,
             "best": self.best,
             "prices": self.prices,
-            "scalars": np.array([self.lower, self.upper, self.iteration, self.priced]),
+            "scalars": np.array([self.lower, self.upper, self.iteration]),
         }
         state |= {f"asked:{name}": prices for name, prices in self.asked.items()}
         return state | self.bundle.state()
@@ -216,7 +227,7 @@ class _Loop:
         self.bundle.restore(state)
         self.prices, self.values, self.best = state["prices"], state["values"], state["best"]
         self.asked = {name: state[f"asked:{name}"] for name in self.asked}
-        self.lower, self.upper, iteration, self.priced = map(float, state["scalars"])
+        self.lower, self.upper, iteration = map(float, state["scalars"])
         self.iteration = int(iteration)
 
 

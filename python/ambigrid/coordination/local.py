@@ -199,14 +199,28 @@ class LocalAgent:
         values, bounds = _given(request.shared_values), request.bounds or _UNKNOWN
         fixed = np.clip(values, self._lower, self._upper)
         if np.abs(values - fixed).max(initial=0.0) > _WITHIN * (1.0 + np.abs(fixed).max(initial=0)):
-            return self._nearest(values, budget)
+            return self._outside(values, *self.master.distance(0, self.shared, values))
         self.master.set_linear(0, self.shared, np.zeros(len(fixed)))
-        self.master.set_bounds(0, self.shared, fixed, fixed)
+        tolerance = self._terms.tolerance(bounds)
+        answer = self._cost_within(fixed, 0.0, tolerance, budget)
+        if answer is not None:
+            return answer
+        distance, slope = self.master.distance(0, self.shared, values)
+        if distance > _WITHIN * (1.0 + float(np.abs(values).sum())):
+            return self._outside(values, distance, slope)
+        answer = self._cost_within(fixed, 2.0 * _WITHIN, tolerance, budget)
+        return self._outside(values, distance, slope) if answer is None else answer
+
+    def _cost_within(
+        self, fixed: Vector, width: float, tolerance: float, budget: Budget
+    ) -> Answer | None:
+        """Optimal cost with the shared values fixed, or free by rounding; None if infeasible."""
+        margin = width * (1.0 + np.abs(fixed))
+        self.master.set_bounds(0, self.shared, fixed - margin, fixed + margin)
         try:
-            answer = self._cost_of_fixed(self._terms.tolerance(bounds), budget)
+            return self._cost_of_fixed(tolerance, budget)
         finally:
             self.master.set_bounds(0, self.shared, self._lower, self._upper)
-        return self._nearest(values, budget) if answer is None else answer
 
     def _cost_of_fixed(self, tolerance: float, budget: Budget) -> Answer | None:
         """Optimal cost at fixed shared values, as near as a few masters get; None if infeasible."""
@@ -216,7 +230,7 @@ class LocalAgent:
         while lowest.status in _USABLE and not good and passes < self._passes:
             trial = self._steady(lowest, budget) if self._jumps else _halfway(lowest, best)
             trial = self.master.within_bounds(trial)
-            evaluation = evaluate_blocks(self.master, trial, False)[0]
+            evaluation = self._evaluated(trial, lowest.bound)
             cut_at = trial if self._jumps else lowest
             separated = add_violated_cuts(self.master, cut_at, (evaluation,)) > 0
             self.master.retire(cut_at)
@@ -233,10 +247,18 @@ class LocalAgent:
         if lowest.status is not SolveStatus.OPTIMAL:
             return Answer(bounds=(-np.inf, upper + self.constant))
         self.row_duals = self.master.first_row_duals(0, lowest)
+        upper = max(upper, lowest.bound)  # cuts may know of calls that the search has missed
         return Answer(
             bounds=(lowest.bound + self.constant, upper + self.constant),
             subgradient=self.master.reduced_costs(0, self.shared, lowest),
         )
+
+    def _evaluated(self, trial: MasterPoint, known: float) -> Evaluation:
+        """Search the worst calls quickly; thoroughly where cuts know of worse ones."""
+        evaluation = evaluate_blocks(self.master, trial, False)[0]
+        if self._jumps and evaluation.total < known - _WITHIN * (1.0 + abs(known)):
+            return evaluate_blocks(self.master, trial, True)[0]
+        return evaluation
 
     def _steady(self, lowest: MasterPoint, budget: Budget) -> MasterPoint:
         """Point near the last private decisions, at fixed shared values."""
@@ -257,11 +279,12 @@ class LocalAgent:
         """Keep private columns near where they were."""
         return Proximal(0, self._rest, centre, self._trust * penalty * self._scale(centre))
 
-    def _nearest(self, values: Vector, budget: Budget) -> Answer:
-        """Nearest shared values that the master, as it stands, can carry out."""
-        point = self.master.project([Proximal(0, self.shared, values, 1.0)], np.inf)
-        self._check(point)
-        return Answer(shared_values=point.x[0][self.shared], bounds=_UNKNOWN)
+    def _outside(self, values: Vector, distance: float, slope: Vector) -> Answer:
+        """Nearest values of a half-space that holds all that can be carried out, but not these."""
+        steepness = float(np.linalg.norm(slope))
+        if not steepness:
+            raise UnsolvableError(self.name, Status.INFEASIBLE)
+        return Answer(shared_values=values - slope * distance / steepness**2, bounds=_UNKNOWN)
 
     def _keep(self, request: Request, budget: Budget) -> Answer:
         """Remember the point last priced or costed as this operator's part of the answer."""
@@ -289,6 +312,8 @@ class LocalAgent:
             tolerance=self._terms.room(request.bounds), budget=budget, inner=self._inner,
         )  # fmt: skip
         self.programs_proved += certificate.solved
+        for search, item in zip(self.block.searches, certificate.found, strict=True):
+            search.memory = item.vertex.pattern
         values = np.array([item.value for item in certificate.found])
         risk = self.block.risk.risk(values, kept.static)
         cost = kept.evaluation.first_stage_cost
