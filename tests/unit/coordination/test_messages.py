@@ -30,13 +30,6 @@ SPECIFIED = {
 }
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cases") / "template"
-    ag.write_template(folder)
-    return ag.load_case(folder)
-
-
 def crossed(study, method, **options):
     log = ag.MessageLog()
     result = ag.solve(study, method, log=log, **{"threads": 1, "certify": False, **options})
