@@ -78,7 +78,7 @@ class Master:
         self._static: list[Positions] = []
         self._first_rows: list[int] = []
         self._theta: list[list[int]] = [[] for _ in self.blocks]
-        self._copied: set[tuple[int, tuple[bytes, bytes]]] = set()
+        self._copied: set[tuple[int, int, tuple[bytes, bytes]]] = set()
         self.pools = [CutPool(block.program.first_stage.size) for block in self.blocks]
         self._row_cut = np.zeros((0, 2), dtype=np.intp)
         for index in range(len(self.blocks)):
@@ -107,6 +107,13 @@ class Master:
         """
         for number in range(len(self._theta[index]), k + 1):
             self._add_value(index, number)
+
+    def support_numbers(self, index: int, outcome: Vector) -> list[int]:
+        """Numbers of the support points at an outcome, which is added where it is new."""
+        block = self.blocks[index]
+        numbers = block.support_numbers(outcome) or [block.risk.add(outcome)]
+        self.add_support(index, max(numbers))
+        return numbers
 
     def _add_value(self, index: int, k: int) -> None:
         """Add θ_k and the rows that tie it to the risk."""
@@ -203,9 +210,9 @@ class Master:
 
     def add_vertex(self, index: int, k: int, vertex: Vertex) -> bool:
         """Add the recourse at a vertex of support point k once; return whether it was missing."""
-        if (index, vertex.key) in self._copied:
+        if (index, k, vertex.key) in self._copied:
             return False
-        self._copied.add((index, vertex.key))
+        self._copied.add((index, k, vertex.key))
         weights = np.zeros(k + 1)
         weights[k] = 1.0
         self.add_copy(index, vertex, weights)
