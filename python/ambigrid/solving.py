@@ -298,16 +298,15 @@ class _Session:
         """Prove the upper bound, or only search for worse calls where no proof is wanted.
 
         Ctrl-C ends it as ``interrupted``: what was asked for was not done, though the agreement
-        stands. A solver failure leaves ``converged``, which claims no proof.
+        stands. A solver failure, or a program that cannot be certified, leaves ``converged``,
+        which claims no proof.
         """
         unproved = Certification(agreement.upper, False, 0.0)
         if not agreement.status.solved:
             return agreement, unproved
         started = budget.elapsed
         try:
-            if not self.limits.certify:
-                return agreement, search_team(self.team, budget)
-            return agreement, certify_team(self.team, agreement, self.limits.gap, budget)
+            return agreement, self._certification(agreement, budget)
         except KeyboardInterrupt:
             self.message = "interrupted by the user during the proof: agreed on, but not proved"
             agreement = replace(agreement, status=Status.INTERRUPTED)
@@ -316,6 +315,16 @@ class _Session:
         budget.stop()
         self.team.settle()
         return agreement, replace(unproved, seconds=budget.elapsed - started)
+
+    def _certification(self, agreement: Agreement, budget: Budget) -> Certification:
+        """Proof of the upper bound, or a thorough search where none is wanted or possible."""
+        if self.limits.certify:
+            try:
+                return certify_team(self.team, agreement, self.limits.gap, budget)
+            except InputError as error:
+                self.message = f"the worst case is not proved: {error}"
+                self.team.settle()
+        return search_team(self.team, budget)
 
     def findings(self) -> dict[str, Findings]:
         """Labelled arrays of every agent, where all have a point."""
