@@ -51,7 +51,7 @@ Methods = ADMM | CutSharing | Centralized
 """Every method there is."""
 
 _SHARE = 0.5
-"""Part of the gap that coordination may use; the certificate has the rest."""
+"""Part of the gap that coordination may use where the proof is to have the rest."""
 
 
 class Study(Protocol):
@@ -232,7 +232,8 @@ class _Session:
         self.identity, self.path = identity, checkpoint
         self.coordination_seconds = 0.0
         self.message = ""
-        self.run = Run(Budget(limits.time_limit), limits.gap * _SHARE, progress=progress)
+        share = _SHARE if limits.certify else 1.0
+        self.run = Run(Budget(limits.time_limit), limits.gap * share, progress=progress)
         self.run.save = self._save
         if earlier is not None:
             self.run.history, self.run.offset = earlier.history, earlier.seconds
@@ -246,8 +247,9 @@ class _Session:
         seconds, programs = 0.0, 0
         while True:
             agreement = self._decided(self._coordinate())
-            self.coordination_seconds = self.run.seconds - seconds
+            self.coordination_seconds = self.run.seconds
             agreement, proof = self._prove(agreement, budget)
+            self.run.budget.discount(proof.seconds)
             seconds, programs = seconds + proof.seconds, programs + proof.programs
             proof = replace(proof, seconds=seconds, programs=programs)
             closed = relative_gap(agreement.lower, proof.upper) <= self.limits.gap

@@ -326,6 +326,35 @@ def test_coordination_goes_on_where_the_proof_finds_worse_calls(monkeypatch, met
     assert np.isfinite(result.history["upper_bound"].values[-1])
 
 
+def test_the_time_of_the_proof_does_not_count_against_the_time_limit(monkeypatch):
+    from ambigrid import solving
+
+    certify, proofs = solving.certify_team, []
+
+    def slow_at_first(team, agreement, gap, budget):
+        proof = certify(team, agreement, gap, budget)
+        proofs.append(proof)
+        if len(proofs) > 1:
+            return proof
+        time.sleep(limit)
+        return Certification(proof.upper + 1.0, True, proof.seconds + limit, proof.programs)
+
+    limit = 6.0
+    monkeypatch.setattr(solving, "certify_team", slow_at_first)
+    result = solve(ag.CutSharing(), time_limit=limit)
+    assert len(proofs) == 2
+    assert result.status is ag.Status.OPTIMAL
+    assert result.attribute("certificate_seconds") > limit > result.attribute("wall_seconds")
+    assert (result.history["seconds"] < limit).all()
+
+
+def test_without_a_proof_coordination_may_use_the_whole_gap():
+    """With one the second half of the gap is left to it."""
+    without, proved = (solve(ag.ADMM(penalty=1.0), certify=certify) for certify in (False, True))
+    assert 0.5 * 5e-3 < without.gap <= 5e-3
+    assert without.attribute("iterations") < proved.attribute("iterations")
+
+
 def test_agents_are_at_rest_before_they_are_asked_for_findings(monkeypatch):
     """An interruption leaves questions behind; nobody works on two things at once."""
     working, clashes, answer = {}, [], LocalAgent.answer
