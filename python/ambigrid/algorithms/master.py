@@ -306,7 +306,7 @@ class Master:
             return self._point(self._warm().solve(time_limit), 0.0)
         program = self.linear_program()
         shifted = replace(program, cost=program.cost + shift)
-        solution = solve_quadratic(shifted, hessian, time_limit, self._near(proximal), self._unit())
+        solution = _solve_convex(shifted, hessian, time_limit, self._near(proximal), self._unit())
         return self._point(solution, constant)
 
     def solve_within(self, reach: float, time_limit: float = np.inf) -> MasterPoint:
@@ -317,7 +317,7 @@ class Master:
         )
         hessian = self.hessian()
         if hessian.nnz:
-            solution = solve_quadratic(bounded, hessian, time_limit, unit=self._unit())
+            solution = _solve_convex(bounded, hessian, time_limit, None, self._unit())
         else:
             solution = PersistentProgram(bounded, self._integer).solve(time_limit)
         return self._point(replace(solution, bound=-np.inf), 0.0)
@@ -352,7 +352,7 @@ class Master:
             shift, program.lower, program.upper, matrix, row_lower, row_upper
         )
         near, unit = self._near(centres), self._unit()
-        return self._point(solve_quadratic(projection, hessian, time_limit, near, unit), constant)
+        return self._point(_solve_convex(projection, hessian, time_limit, near, unit), constant)
 
     def _near(self, proximal: Sequence[Proximal]) -> Vector:
         near = np.zeros(len(self._cost))
@@ -478,6 +478,22 @@ def recourse_floor(block: Block) -> float:
         at_lower = np.where(columns.cost > 0, columns.cost * columns.lower, 0.0)
         at_upper = np.where(columns.cost < 0, columns.cost * columns.upper, 0.0)
     return float(at_lower.sum() + at_upper.sum())
+
+
+def _solve_convex(
+    program: LinearProgram,
+    hessian: sp.csr_array,
+    time_limit: float,
+    near: Vector | None,
+    unit: Vector,
+) -> Solution:
+    """Solve; a claim that nothing is feasible counts only if the simplex method agrees."""
+    solution = solve_quadratic(program, hessian, time_limit, near, unit)
+    if solution.status is SolveStatus.INFEASIBLE:
+        feasibility = solve_linear(replace(program, cost=np.zeros(len(program.cost))))
+        if feasibility.status is not SolveStatus.INFEASIBLE:
+            return replace(solution, status=SolveStatus.ERROR)
+    return solution
 
 
 def _spread(parts: list[tuple[Positions, sp.csr_array]], rows: int, width: int) -> sp.csr_array:
