@@ -95,8 +95,8 @@ class TwoStageProgram:
     call_lower, call_upper : AffineMap
         The adversary's box as functions of x.
     budget : int or None
-        Largest number of coordinates of δ away from zero; without one every coordinate sits
-        at one of its two ends.
+        Largest number of coordinates of δ away from zero, which every box must then hold;
+        without one every coordinate sits at one of its two ends.
     """
 
     first_stage: Columns
@@ -180,7 +180,8 @@ class TwoStageProgram:
             Adversarial variables with their box: linopy expressions in first-stage variables,
             or numbers or DataArrays.
         budget : int, optional
-            Largest number of adversarial coordinates away from zero.
+            Largest number of adversarial coordinates away from zero; solving refuses boxes that
+            may not hold zero then.
 
         Raises
         ------

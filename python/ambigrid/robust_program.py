@@ -263,6 +263,6 @@ def _worst_case(block: Block, incumbent: Incumbent) -> tuple[xr.Dataset, xr.Data
     if not incumbent.evaluations or not np.isfinite(incumbent.upper):
         return xr.Dataset(), xr.Dataset()
     for item in incumbent.evaluations[0].found:
-        if block.support_index(item.vertex.outcome) is None:
+        if not block.support_numbers(item.vertex.outcome):
             block.risk.add(item.vertex.outcome)
     return worst_case(block, incumbent.x[0])

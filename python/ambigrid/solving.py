@@ -51,7 +51,7 @@ Methods = ADMM | CutSharing | Centralized
 """Every method there is."""
 
 _SHARE = 0.5
-"""Part of the gap that coordination may use; the certificate has the rest."""
+"""Part of the gap that coordination may use where the proof is to have the rest."""
 
 
 class Study(Protocol):
@@ -232,7 +232,8 @@ class _Session:
         self.identity, self.path = identity, checkpoint
         self.coordination_seconds = 0.0
         self.message = ""
-        self.run = Run(Budget(limits.time_limit), limits.gap * _SHARE, progress=progress)
+        share = _SHARE if limits.certify else 1.0
+        self.run = Run(Budget(limits.time_limit), limits.gap * share, progress=progress)
         self.run.save = self._save
         if earlier is not None:
             self.run.history, self.run.offset = earlier.history, earlier.seconds
@@ -246,8 +247,9 @@ class _Session:
         seconds, programs = 0.0, 0
         while True:
             agreement = self._decided(self._coordinate())
-            self.coordination_seconds = self.run.seconds - seconds
+            self.coordination_seconds = self.run.seconds
             agreement, proof = self._prove(agreement, budget)
+            self.run.budget.discount(proof.seconds)
             seconds, programs = seconds + proof.seconds, programs + proof.programs
             proof = replace(proof, seconds=seconds, programs=programs)
             closed = relative_gap(agreement.lower, proof.upper) <= self.limits.gap
@@ -298,16 +300,15 @@ class _Session:
         """Prove the upper bound, or only search for worse calls where no proof is wanted.
 
         Ctrl-C ends it as ``interrupted``: what was asked for was not done, though the agreement
-        stands. A solver failure leaves ``converged``, which claims no proof.
+        stands. A solver failure, or a program that cannot be certified, leaves ``converged``,
+        which claims no proof.
         """
         unproved = Certification(agreement.upper, False, 0.0)
         if not agreement.status.solved:
             return agreement, unproved
         started = budget.elapsed
         try:
-            if not self.limits.certify:
-                return agreement, search_team(self.team, budget)
-            return agreement, certify_team(self.team, agreement, self.limits.gap, budget)
+            return agreement, self._certification(agreement, budget)
         except KeyboardInterrupt:
             self.message = "interrupted by the user during the proof: agreed on, but not proved"
             agreement = replace(agreement, status=Status.INTERRUPTED)
@@ -316,6 +317,16 @@ class _Session:
         budget.stop()
         self.team.settle()
         return agreement, replace(unproved, seconds=budget.elapsed - started)
+
+    def _certification(self, agreement: Agreement, budget: Budget) -> Certification:
+        """Proof of the upper bound, or a thorough search where none is wanted or possible."""
+        if self.limits.certify:
+            try:
+                return certify_team(self.team, agreement, self.limits.gap, budget)
+            except InputError as error:
+                self.message = f"the worst case is not proved: {error}"
+                self.team.settle()
+        return search_team(self.team, budget)
 
     def findings(self) -> dict[str, Findings]:
         """Labelled arrays of every agent, where all have a point."""

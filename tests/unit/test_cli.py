@@ -227,3 +227,9 @@ def test_output_paths(tmp_path):
     assert [str(path) for path in output_paths(None, "a")] == ["results/a.nc", "results/a.png"]
     assert output_paths(tmp_path / "b.nc", "a")[1] == tmp_path / "b.png"
     assert output_paths(tmp_path, "a")[0] == tmp_path / "a.nc"
+
+
+def test_the_package_runs_as_a_module():
+    done = run([sys.executable, "-m", "ambigrid", "run", "nowhere"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("ambigrid: ")

@@ -146,3 +146,40 @@ def test_public_names_do_not_depend_on_the_order_of_their_use():
         "import ambigrid as ag; ag.RobustSolution; ag.RobustProgram; assert callable(ag.robustify)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def called(ends, budget, row=True):
+    """A model whose box of calls moves with what is built, at most 4 in all if `row`."""
+    model, hours = linopy.Model(), [HOURS]
+    build = model.add_variables(lower=0, upper=10.0, coords=hours, name="build")
+    missing = model.add_variables(lower=0, coords=hours, name="missing")
+    call = model.add_variables(coords=hours, name="call")
+    model.add_constraints(missing >= call - build, name="balance")
+    if row:
+        model.add_constraints(build.sum() <= 4.0, name="total")
+    model.add_objective((1.0 * build).sum() + (5.0 * missing).sum())
+    box = {"call": tuple(end(build) if callable(end) else end for end in ends)}
+    return ag.robustify(
+        model, recourse=["missing"], adversarial=box, budget=budget, ambiguity=ag.Nominal([])
+    )
+
+
+@pytest.mark.parametrize("budget", [0, 1])
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        ((1.0, 2.0), "the lower end of the box of calls can pass 0; got lower end 1"),
+        ((-2.0, -1.0), "the upper end of the box of calls can pass 0; got upper end -1"),
+        ((lambda x: 1.0 * x - 3.0, 4.0), "can pass 0; got lower end 1"),
+    ],
+)
+def test_a_budget_needs_boxes_that_hold_no_call(ends, words, budget):
+    with pytest.raises(ag.InputError, match=words) as caught:
+        called(ends, budget).solve()
+    assert str(caught.value).startswith("call[hour=0]: ")
+    assert called(ends, None).solve().status is ag.Status.OPTIMAL
+
+
+@pytest.mark.parametrize("ends", [(0.0, 2.0), (-2.0, 0.0), (lambda x: 1.0 * x - 4.0, 4.0)])
+def test_a_budget_takes_boxes_that_hold_no_call(ends):
+    assert called(ends, 1).solve().status is ag.Status.OPTIMAL

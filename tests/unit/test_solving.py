@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 import ambigrid as ag
+from ambigrid.coordination.agents import Agent
 from ambigrid.coordination.certification import Certification
 from ambigrid.coordination.local import LocalAgent
 from ambigrid.errors import SolverError
-from small_teams import random_study
+from small_teams import SmallStudy, coupling, random_study
 
 METHODS = (ag.ADMM(penalty=1.0), ag.CutSharing(), ag.Centralized())
 BY_NAME = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
@@ -214,6 +215,33 @@ def test_a_failure_of_the_proof_leaves_a_converged_result(monkeypatch, tmp_path)
     check_file(result, tmp_path)
 
 
+def uncertifiable_study():
+    """Nine calls, too many to list, move a hard row, whose price has no bound."""
+    calls = {"D": np.ones((2, 9)), "call_lower": (np.zeros((9, 2)), -np.ones(9))}
+    program = ag.TwoStageProgram.from_matrices(
+        cost=[-1.0, 0.1], recourse_cost=[1.0], W=[[-1.0], [1.0]], T=[[1.0, 0.0], [0.0, 0.0]],
+        h=[0.0, 50.0], H=np.zeros((2, 1)), upper=[2.0, 2.0],
+        call_upper=(np.zeros((9, 2)), np.ones(9)), **calls,
+    )  # fmt: skip
+    nobody = ag.Nominal(np.zeros(1))
+    team = {f"agent_{k}": Agent(f"agent_{k}", "agent", program, nobody) for k in range(2)}
+    return SmallStudy(team, [coupling("agent_1/link", 1, agent_0=[0], agent_1=[0])])
+
+
+@BY_NAME
+def test_a_program_that_cannot_be_certified_leaves_a_converged_result(method, tmp_path):
+    result = ag.solve(uncertifiable_study(), method, threads=2)
+    assert result.status is ag.Status.CONVERGED
+    assert not result.certified
+    assert result.objective == pytest.approx(18.0, rel=5e-3)
+    told = result.attribute("message")
+    assert told.startswith("the worst case is not proved: ")
+    assert "the price of this row has no finite bound" in told
+    assert told in " ".join(result.report().split())
+    check_consistent(result)
+    check_file(result, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("certify", "advice"), [(False, "run again with the proof"), (True, "please report it")]
 )
@@ -296,6 +324,35 @@ def test_coordination_goes_on_where_the_proof_finds_worse_calls(monkeypatch, met
         range(1, result.attribute("iterations") + 1)
     )
     assert np.isfinite(result.history["upper_bound"].values[-1])
+
+
+def test_the_time_of_the_proof_does_not_count_against_the_time_limit(monkeypatch):
+    from ambigrid import solving
+
+    certify, proofs = solving.certify_team, []
+
+    def slow_at_first(team, agreement, gap, budget):
+        proof = certify(team, agreement, gap, budget)
+        proofs.append(proof)
+        if len(proofs) > 1:
+            return proof
+        time.sleep(limit)
+        return Certification(proof.upper + 1.0, True, proof.seconds + limit, proof.programs)
+
+    limit = 6.0
+    monkeypatch.setattr(solving, "certify_team", slow_at_first)
+    result = solve(ag.CutSharing(), time_limit=limit)
+    assert len(proofs) == 2
+    assert result.status is ag.Status.OPTIMAL
+    assert result.attribute("certificate_seconds") > limit > result.attribute("wall_seconds")
+    assert (result.history["seconds"] < limit).all()
+
+
+def test_without_a_proof_coordination_may_use_the_whole_gap():
+    """With one the second half of the gap is left to it."""
+    without, proved = (solve(ag.ADMM(penalty=1.0), certify=certify) for certify in (False, True))
+    assert 0.5 * 5e-3 < without.gap <= 5e-3
+    assert without.attribute("iterations") < proved.attribute("iterations")
 
 
 def test_agents_are_at_rest_before_they_are_asked_for_findings(monkeypatch):

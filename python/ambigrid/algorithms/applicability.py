@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import scipy.sparse as sp
 
 from ambigrid.ambiguity import AmbiguitySet, Wasserstein
-from ambigrid.engines import LinearProgram, solve_linear
+from ambigrid.engines import LinearProgram, SolveStatus, solve_linear
 from ambigrid.errors import InputError
+from ambigrid.labels import Vector
 from ambigrid.program import Columns, TwoStageProgram
 from ambigrid.reformulations.base import Exactness
 
@@ -22,6 +24,9 @@ Verdict = Literal["exact", "upper", "lower", "refused"]
 FINITE = ("nominal", "empirical", "wasserstein/samples")
 GROWING = ("wasserstein/box", "box")
 SETS = (*FINITE, *GROWING)
+_OUTSIDE = 1e-7
+"""How far an end of the box of calls may pass 0, in the unit of the call: a solver's tolerance."""
+
 METHODS = ("extensive", "benders", "column_constraint")
 
 
@@ -136,8 +141,8 @@ def check(program: TwoStageProgram, ambiguity: AmbiguitySet, method: str) -> Exa
     Raises
     ------
     InputError
-        If the table refuses a feature of the program, naming a variable that has it, or if
-        the recourse is unbounded below.
+        If the table refuses a feature of the program, naming a variable that has it, if the
+        recourse is unbounded below, or if a budget's "no call" may lie outside of the box.
     """
     exactness: Exactness = "exact"
     for feature, label in reversed(features(program).items()):  # combinations first
@@ -147,6 +152,7 @@ def check(program: TwoStageProgram, ambiguity: AmbiguitySet, method: str) -> Exa
         if rule.verdict != "exact":
             exactness = rule.verdict
     check_recourse_bounded(program)
+    check_no_call(program)
     return exactness
 
 
@@ -173,6 +179,50 @@ def check_recourse_bounded(program: TwoStageProgram) -> None:
             where=columns.labels.describe(j),
             fix="give the variable a bound, or a cost of the other sign",
         )
+
+
+def check_no_call(program: TwoStageProgram) -> None:
+    """Refuse a budget where a first stage leaves 0, which is no call, outside of the box.
+
+    Raises
+    ------
+    InputError
+    """
+    if program.budget is None:
+        return
+    ends = ((program.call_lower, 1.0, "lower"), (program.call_upper, -1.0, "upper"))
+    for end, sign, name in ends:
+        rows = sp.csr_array(sign * end.matrix)
+        rows.eliminate_zeros()
+        for j in np.flatnonzero(_most(rows, program) + sign * end.constant > _OUTSIDE):
+            most = _most_feasible(rows[[j]], program) + sign * end.constant[j]
+            if most > _OUTSIDE:
+                raise InputError(
+                    f"with a budget there may be no call, but the {name} end of the box of calls "
+                    "can pass 0",
+                    where=program.adversarial.describe(int(j)),
+                    got=f"{name} end {sign * most:g}",
+                    fix="make the call a fixed part plus a call whose box holds 0, or leave out "
+                    "the budget",
+                )
+
+
+def _most(rows: sp.csr_array, program: TwoStageProgram) -> Vector:
+    """Greatest values of linear functions of x within the bounds of x."""
+    entries, first = sp.coo_array(rows), program.first_stage
+    column = entries.coords[1]
+    values = entries.data * np.where(entries.data > 0, first.upper[column], first.lower[column])
+    return np.asarray(np.bincount(entries.coords[0], values, rows.shape[0]), dtype=float)
+
+
+def _most_feasible(row: sp.csr_array, program: TwoStageProgram) -> float:
+    """Greatest value of one linear function of x over the first stage without integrality."""
+    first, sides = program.first_stage, program.first_rows.bounds()
+    cost = -row.toarray().ravel()
+    answer = solve_linear(LinearProgram(cost, first.lower, first.upper, program.A, *sides))
+    if answer.status is SolveStatus.OPTIMAL:
+        return -answer.objective
+    return np.inf if answer.status is SolveStatus.UNBOUNDED else -np.inf
 
 
 def _first_integer(columns: Columns) -> str | None:

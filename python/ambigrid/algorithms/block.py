@@ -83,12 +83,9 @@ class Block:
         risk = self.risk.risk(values, static) if np.isfinite(values).all() else np.inf
         return Evaluation(found, risk, self.program.first_stage_cost(x))
 
-    def support_index(self, outcome: Vector) -> int | None:
-        """Return the number of a support point, or None where it is new."""
-        for k, point in enumerate(self.risk.support):
-            if np.array_equal(point, outcome):
-                return k
-        return None
+    def support_numbers(self, outcome: Vector) -> list[int]:
+        """Numbers of the support points at an outcome: none where it is new, all equal samples."""
+        return [k for k, point in enumerate(self.risk.support) if np.array_equal(point, outcome)]
 
     def mean_vertex(self, pattern: np.ndarray) -> Vertex:
         """Vertex at the reference law's mean, for a copy that underestimates every law's risk."""

@@ -17,10 +17,10 @@ import numpy as np
 
 from ambigrid.algorithms.block import Block
 from ambigrid.algorithms.enumeration import count_vertices, vertices
-from ambigrid.algorithms.loop import ENDINGS, Incumbent
+from ambigrid.algorithms.log import relative_gap
+from ambigrid.algorithms.loop import ENDINGS, PRECISION, Incumbent
 from ambigrid.algorithms.master import Master, MasterPoint
 from ambigrid.algorithms.stopping import Budget
-from ambigrid.engines import SolveStatus
 from ambigrid.errors import InputError
 from ambigrid.reformulations import Search
 from ambigrid.status import Status
@@ -75,11 +75,8 @@ class Extensive:
                 fix="use Benders or ColumnConstraint, or allow more copies",
             )
         for vertex in vertices(block.program, searches):
-            k = block.support_index(vertex.outcome)
-            if k is None:
-                k = block.risk.add(vertex.outcome)
-                master.add_support(index, k)
-            master.add_vertex(index, k, vertex)
+            for k in master.support_numbers(index, vertex.outcome):
+                master.add_vertex(index, k, vertex)
 
 
 def all_searches(block: Block) -> list[Search]:
@@ -98,6 +95,7 @@ def _incumbent(master: Master, point: MasterPoint) -> Incumbent:
         for block, x, static in zip(master.blocks, kept.x, kept.static, strict=True)
     )
     upper = sum(item.total for item in evaluations)
-    optimal = point.status is SolveStatus.OPTIMAL
-    status = Status.CONVERGED if optimal else ENDINGS[point.status]
+    status = ENDINGS.get(point.status, Status.CONVERGED)
+    if status is Status.CONVERGED and relative_gap(point.bound, upper) > PRECISION:
+        status = Status.ERROR  # the equivalent's own value must be the risk of its decision
     return Incumbent(status, point.bound, upper, kept.x, kept.static, evaluations, point, 1)

@@ -39,7 +39,7 @@ _POLISH = 1e-2
 _STALL = (6, 0.5)
 """Halfway points stall when the gap shrinks by less than this factor in so many iterations."""
 
-_PRECISION = 1e-6
+PRECISION = 1e-6
 """Relative gap that solvers' tolerances may leave when nothing more can be learnt."""
 
 _FAR = 1e6
@@ -266,7 +266,7 @@ class _Loop:
         if self._within_gap():
             self._end(Status.CONVERGED)
         elif not worse:
-            precise = relative_gap(self.lower, self.upper) <= _PRECISION
+            precise = relative_gap(self.lower, self.upper) <= PRECISION
             self._end(Status.CONVERGED if precise else Status.ERROR)
 
     def _within_gap(self) -> bool:
@@ -318,16 +318,17 @@ def underestimated(
 ) -> Iterator[tuple[int, Found]]:
     """Vertices whose value a block's θ underestimates at a point, with their support points.
 
-    Support points that are new are added to the block's risk and to the master.
+    What is found at one of several equal samples holds for all of them. Support points that are
+    new are added to the block's risk and to the master.
     """
-    block, theta, x = master.blocks[index], point.theta[index], point.x[index]
+    theta, x = point.theta[index], point.x[index]
+    seen: set[tuple[int, tuple[bytes, bytes]]] = set()
     for found in evaluation.found:
-        k = block.support_index(found.vertex.outcome)
-        if k is None:
-            k = block.risk.add(found.vertex.outcome)
-            master.add_support(index, k)
-        known = float(theta[k]) if k < len(theta) else -np.inf
-        cut = found.recourse.cut
-        violation = cut(x) if cut.feasibility else cut(x) - known
-        if violation > tolerance * (1.0 + abs(known) if np.isfinite(known) else 1.0):
-            yield k, found
+        for k in master.support_numbers(index, found.vertex.outcome):
+            known = float(theta[k]) if k < len(theta) else -np.inf
+            cut = found.recourse.cut
+            violation = cut(x) if cut.feasibility else cut(x) - known
+            large = tolerance * (1.0 + abs(known) if np.isfinite(known) else 1.0)
+            if violation > large and (k, found.vertex.key) not in seen:
+                seen.add((k, found.vertex.key))
+                yield k, found

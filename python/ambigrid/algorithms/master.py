@@ -78,7 +78,7 @@ class Master:
         self._static: list[Positions] = []
         self._first_rows: list[int] = []
         self._theta: list[list[int]] = [[] for _ in self.blocks]
-        self._copied: set[tuple[int, tuple[bytes, bytes]]] = set()
+        self._copied: set[tuple[int, int, tuple[bytes, bytes]]] = set()
         self.pools = [CutPool(block.program.first_stage.size) for block in self.blocks]
         self._row_cut = np.zeros((0, 2), dtype=np.intp)
         for index in range(len(self.blocks)):
@@ -107,6 +107,13 @@ class Master:
         """
         for number in range(len(self._theta[index]), k + 1):
             self._add_value(index, number)
+
+    def support_numbers(self, index: int, outcome: Vector) -> list[int]:
+        """Numbers of the support points at an outcome, which is added where it is new."""
+        block = self.blocks[index]
+        numbers = block.support_numbers(outcome) or [block.risk.add(outcome)]
+        self.add_support(index, max(numbers))
+        return numbers
 
     def _add_value(self, index: int, k: int) -> None:
         """Add θ_k and the rows that tie it to the risk."""
@@ -203,9 +210,9 @@ class Master:
 
     def add_vertex(self, index: int, k: int, vertex: Vertex) -> bool:
         """Add the recourse at a vertex of support point k once; return whether it was missing."""
-        if (index, vertex.key) in self._copied:
+        if (index, k, vertex.key) in self._copied:
             return False
-        self._copied.add((index, vertex.key))
+        self._copied.add((index, k, vertex.key))
         weights = np.zeros(k + 1)
         weights[k] = 1.0
         self.add_copy(index, vertex, weights)
@@ -299,7 +306,7 @@ class Master:
             return self._point(self._warm().solve(time_limit), 0.0)
         program = self.linear_program()
         shifted = replace(program, cost=program.cost + shift)
-        solution = solve_quadratic(shifted, hessian, time_limit, self._near(proximal), self._unit())
+        solution = _solve_convex(shifted, hessian, time_limit, self._near(proximal), self._unit())
         return self._point(solution, constant)
 
     def solve_within(self, reach: float, time_limit: float = np.inf) -> MasterPoint:
@@ -310,7 +317,7 @@ class Master:
         )
         hessian = self.hessian()
         if hessian.nnz:
-            solution = solve_quadratic(bounded, hessian, time_limit, unit=self._unit())
+            solution = _solve_convex(bounded, hessian, time_limit, None, self._unit())
         else:
             solution = PersistentProgram(bounded, self._integer).solve(time_limit)
         return self._point(replace(solution, bound=-np.inf), 0.0)
@@ -345,7 +352,7 @@ class Master:
             shift, program.lower, program.upper, matrix, row_lower, row_upper
         )
         near, unit = self._near(centres), self._unit()
-        return self._point(solve_quadratic(projection, hessian, time_limit, near, unit), constant)
+        return self._point(_solve_convex(projection, hessian, time_limit, near, unit), constant)
 
     def distance(self, index: int, columns: Positions, values: Vector) -> tuple[float, Vector]:
         """1-norm distance of some first-stage columns' values to feasible ones, and its slope.
@@ -498,6 +505,22 @@ def _widened(matrix: sp.csr_array, columns: int) -> sp.csr_array:
     wide = matrix.copy()
     wide.resize((matrix.shape[0], columns))
     return wide
+
+
+def _solve_convex(
+    program: LinearProgram,
+    hessian: sp.csr_array,
+    time_limit: float,
+    near: Vector | None,
+    unit: Vector,
+) -> Solution:
+    """Solve; a claim that nothing is feasible counts only if the simplex method agrees."""
+    solution = solve_quadratic(program, hessian, time_limit, near, unit)
+    if solution.status is SolveStatus.INFEASIBLE:
+        feasibility = solve_linear(replace(program, cost=np.zeros(len(program.cost))))
+        if feasibility.status is not SolveStatus.INFEASIBLE:
+            return replace(solution, status=SolveStatus.ERROR)
+    return solution
 
 
 def _spread(parts: list[tuple[Positions, sp.csr_array]], rows: int, width: int) -> sp.csr_array:

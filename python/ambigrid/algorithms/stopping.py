@@ -44,6 +44,10 @@ class Budget:
         """Whether the loop must end now."""
         return self.remaining <= 0.0
 
+    def discount(self, seconds: float) -> None:
+        """Leave out of account the last `seconds`, which were spent on something else."""
+        self.started += seconds
+
     def stop(self) -> None:
         """Make every loop that shares this budget end after its present solve."""
         self._stopped.set()

@@ -45,6 +45,11 @@ class AmbiguitySet(ABC):
             If a parameter is missing, of a wrong shape, not a number, or out of its range.
         """
 
+    @property
+    @abstractmethod
+    def extremes(self) -> tuple[Vector, Vector]:
+        """Least and greatest value of every uncertain variable, (n_ξ,), of a checked set."""
+
 
 def outcome_matrix(values: Any, uncertain: Labels, where: str) -> Vector:
     """Outcomes as an array (N, n_ξ) in the order of `uncertain`.

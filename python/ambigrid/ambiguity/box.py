@@ -10,7 +10,7 @@ import xarray as xr
 
 from ambigrid.ambiguity.base import AmbiguitySet, outcome_vector
 from ambigrid.errors import InputError
-from ambigrid.labels import Labels
+from ambigrid.labels import Labels, Vector
 
 
 @dataclass(frozen=True)
@@ -63,3 +63,8 @@ class Box(AmbiguitySet):
         if self.budget is not None and self.budget < 0:
             raise InputError("the budget must not be negative", where="Box", got=self.budget)
         return replace(self, lower=lower, upper=upper, nominal=np.clip(nominal, lower, upper))
+
+    @property
+    def extremes(self) -> tuple[Vector, Vector]:
+        """Ends of the box."""
+        return self.lower, self.upper

@@ -9,7 +9,7 @@ import xarray as xr
 
 from ambigrid.ambiguity.base import AmbiguitySet, outcome_matrix, weight_vector
 from ambigrid.errors import InputError
-from ambigrid.labels import Labels
+from ambigrid.labels import Labels, Vector
 
 
 @dataclass(frozen=True)
@@ -41,3 +41,8 @@ class Empirical(AmbiguitySet):
         samples = outcome_matrix(self.samples, uncertain, "Empirical samples")
         weights = weight_vector(self.weights, len(samples), "Empirical weights")
         return replace(self, samples=samples, weights=weights)
+
+    @property
+    def extremes(self) -> tuple[Vector, Vector]:
+        """Range of the samples."""
+        return self.samples.min(axis=0), self.samples.max(axis=0)

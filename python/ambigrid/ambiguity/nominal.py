@@ -9,7 +9,7 @@ import xarray as xr
 
 from ambigrid.ambiguity.base import AmbiguitySet, outcome_vector
 from ambigrid.errors import InputError
-from ambigrid.labels import Labels
+from ambigrid.labels import Labels, Vector
 
 
 @dataclass(frozen=True)
@@ -37,3 +37,8 @@ class Nominal(AmbiguitySet):
         if self.point is None:
             raise InputError("a point is needed", where="Nominal", fix="give point=…")
         return replace(self, point=outcome_vector(self.point, uncertain, "Nominal"))
+
+    @property
+    def extremes(self) -> tuple[Vector, Vector]:
+        """The point, twice."""
+        return self.point, self.point

@@ -97,6 +97,13 @@ class Wasserstein(AmbiguitySet):
             scale=scale, lower=lower, upper=upper, distances=distances,
         )  # fmt: skip
 
+    @property
+    def extremes(self) -> tuple[Vector, Vector]:
+        """Range of the support: the box, or the samples."""
+        if self.support == "box":
+            return self.lower, self.upper
+        return self.samples.min(axis=0), self.samples.max(axis=0)
+
     def distance(self, difference: Vector) -> Vector:
         """Transport distance of outcome differences (…, n_ξ) of a checked set."""
         scaled = np.abs(difference) / self.scale

@@ -14,7 +14,6 @@ _STATUS = {
     "PrimalInfeasible": SolveStatus.INFEASIBLE,
     "DualInfeasible": SolveStatus.UNBOUNDED,
     "MaxTime": SolveStatus.TIME_LIMIT,
-    "MaxIterations": SolveStatus.TIME_LIMIT,
 }
 
 _ATTEMPTS = ((False, 1e-8), (True, 1e-8), (True, 1e-7))
@@ -44,7 +43,7 @@ def solve_quadratic(
     Returns
     -------
     Solution
-        `AlmostSolved` counts as an error, never as optimal.
+        `AlmostSolved` counts as an error, never as optimal, and so does an iteration limit.
     """
     size = len(program.cost)
     near = np.zeros(size) if near is None else near

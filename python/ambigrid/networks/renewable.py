@@ -36,7 +36,7 @@ def schedule(model: linopy.Model, data: xr.Dataset) -> Injection:
 
 
 def use(model: linopy.Model, data: xr.Dataset) -> Injection:
-    """Return the used renewable power; outcomes are at most the installed capacity."""
+    """Return the used renewable power, at most `most_available`."""
     highest = most_available(data)
     power = model.variables["used_renewable"]
     return Injection(power, data["renewable_bus"], 0 * highest, highest)
@@ -45,7 +45,8 @@ def use(model: linopy.Model, data: xr.Dataset) -> Injection:
 def most_available(data: xr.Dataset) -> xr.DataArray:
     """Greatest power a unit can ever have, dims (unit, time), MW.
 
-    It is the installed capacity, or a larger sample where the data hold one.
+    It is the installed capacity, or a larger sample where the data hold one. Network limits that
+    no outcome up to here can violate have no rows, so outcomes above it are refused.
     """
     highest = larger(data["renewable_capacity"], data["renewable_samples"].max("scenario"))
     return over(highest, data, "unit", "time")

@@ -22,9 +22,11 @@ import numpy as np
 import xarray as xr
 
 from ambigrid.ambiguity import AmbiguitySet, Wasserstein
+from ambigrid.cases.checks import TOLERANCE
 from ambigrid.coordination.agents import Agent, Coupling
 from ambigrid.errors import InputError
-from ambigrid.networks import thermal
+from ambigrid.networks import renewable, thermal
+from ambigrid.program import TwoStageProgram
 from ambigrid.studies.ev_interpretation import (
     AgentSolution,
     distribution_summary,
@@ -72,7 +74,8 @@ class EVFlexibility:
     Raises
     ------
     InputError
-        On construction, for an unknown mode, an illegal margin or a case without the groups.
+        On construction, for an unknown mode, an illegal margin or a case without the groups; by
+        `agents`, for an ambiguity set with outcomes below zero or above installed capacity.
     """
 
     case: xr.DataTree
@@ -225,7 +228,7 @@ class EVFlexibility:
         data = self.data(name)
         program = transmission_program(data, self.boundary_baseline(), self.mode)
         constant = thermal.no_load_cost(data)
-        return Agent(name, "transmission", program, self._ambiguity(data, name), constant)
+        return Agent(name, "transmission", program, self._ambiguity(data, program), constant)
 
     def _distribution_agent(self, name: str) -> Agent:
         data = self.data(name)
@@ -235,11 +238,13 @@ class EVFlexibility:
             adversarial=self.boundary_call == "adversarial",
             voltage_margin=self.voltage_margin,
         )
-        return Agent(name, "distribution", program, self._ambiguity(data, name))
+        return Agent(name, "distribution", program, self._ambiguity(data, program))
 
-    def _ambiguity(self, data: xr.Dataset, name: str) -> AmbiguitySet:
-        kind = str(data.attrs["kind"])
-        return self.ambiguity.filled(data["renewable_samples"], data["weight"], (name, kind))
+    def _ambiguity(self, data: xr.Dataset, program: TwoStageProgram) -> AmbiguitySet:
+        agent = str(data.attrs["name"]), str(data.attrs["kind"])
+        filled = self.ambiguity.filled(data["renewable_samples"], data["weight"], agent)
+        _check_outcomes(filled, data, program)
+        return filled
 
     def _coupling(self, name: str, variable: str) -> Coupling:
         own, transmission = (self._agents[n].program for n in (name, self.transmission))
@@ -253,6 +258,29 @@ class EVFlexibility:
     def _names(self, kind: str) -> tuple[str, ...]:
         groups = self.case.children.items()
         return tuple(str(name) for name, group in groups if group.attrs.get("kind") == kind)
+
+
+def _check_outcomes(ambiguity: AmbiguitySet, data: xr.Dataset, program: TwoStageProgram) -> None:
+    """Refuse an ambiguity set with outcomes below zero or above what a unit can ever have."""
+    uncertain, where = program.uncertain, f"{data.attrs['name']}, {type(ambiguity).__name__}"
+    least, greatest = ambiguity.checked(uncertain).extremes
+    most = uncertain.pack(renewable.most_available(data).to_dataset(name="renewable"))
+    if (least < 0.0).any():
+        j = int(np.argmin(least))
+        raise InputError(
+            "an outcome must not be negative",
+            where=f"{where}, {uncertain.describe(j)}",
+            got=f"{least[j]:g} MW",
+            fix="raise it to 0",
+        )
+    if (greatest > most + TOLERANCE).any():
+        j = int(np.argmax(greatest - most))
+        raise InputError(
+            f"an outcome must not exceed the installed capacity of {most[j]:g} MW",
+            where=f"{where}, {uncertain.describe(j)}",
+            got=f"{greatest[j]:g} MW",
+            fix="lower it, or raise renewable_capacity of the case",
+        )
 
 
 def _check_choice(what: str, got: object, legal: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from small_case import make_case
 
-from ambigrid.ambiguity import Box, Empirical, Wasserstein
+from ambigrid.ambiguity import Box, Empirical, Nominal, Wasserstein
 from ambigrid.cases import load_case, validate_case
 from ambigrid.coordination.agents import Agent
 from ambigrid.errors import InputError
@@ -255,3 +255,32 @@ def test_a_case_without_feeders_is_refused():
     del case["distribution_1"]
     with pytest.raises(InputError, match="at least one distribution group are needed"):
         EVFlexibility(case)
+
+
+@pytest.mark.parametrize(
+    "ambiguity",
+    [
+        Box(lower=0.0, upper=2.0),
+        Nominal(2.0),
+        Empirical(np.full((2, 3), 2.0)),
+        Wasserstein(np.full((1, 3), 2.0)),
+        Wasserstein(np.full((1, 3), 0.5), support="box", lower=0.0, upper=2.0),
+    ],
+    ids=["box", "nominal", "empirical", "samples", "wasserstein box"],
+)
+def test_outcomes_above_capacity_are_refused(ambiguity):
+    """Limits that outcomes up to capacity cannot violate have no rows: others would cost less."""
+    with pytest.raises(InputError) as caught:
+        EVFlexibility(make_case(), ambiguity=ambiguity).agents()
+    name = type(ambiguity).__name__
+    assert str(caught.value) == (
+        f"distribution_1, {name}, renewable[unit=W2, time=2030-01-01T00:00]: an outcome must "
+        "not exceed the installed capacity of 1 MW; got 2 MW. Lower it, or raise "
+        "renewable_capacity of the case."
+    )
+    EVFlexibility(make_case(renewable_capacity=("unit", [2.0])), ambiguity=ambiguity).agents()
+
+
+def test_negative_outcomes_are_refused():
+    with pytest.raises(InputError, match=r"transmission, Box, renewable.*negative; got -1 MW"):
+        EVFlexibility(make_case(), ambiguity=Box(lower=-1.0, upper=1.0)).agents()

@@ -31,3 +31,25 @@ def test_methods_agree_on_growing_supports(ambiguity):
             energy = [float(x) for name, x in lost.items() if name.startswith("expected_")]
             assert not np.signbit(energy).any()  # nor is zero negative
         assert "energy" in result.derived["settlement/settlement"]["transfer"]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_a_scenario_given_twice_counts_with_both_weights(method):
+    """The middle one of three scenarios, of weight a half, may as well be two of a quarter."""
+    single = make_case()
+    twins = single.map_over_datasets(_middle_scenario_twice)
+    once, twice = (
+        ag.solve(ag.EVFlexibility(case, ambiguity=ag.Empirical()), method)
+        for case in (single, twins)
+    )
+    assert once.status is twice.status is ag.Status.OPTIMAL
+    assert max(once.bound, twice.bound) <= min(once.objective, twice.objective) + 1e-3
+    worst = twice.worst_case["transmission"].to_dataset()
+    assert worst["weight"].values == pytest.approx([0.25] * 4)
+
+
+def _middle_scenario_twice(data):
+    if "scenario" not in data.dims:
+        return data
+    twins = data.isel(scenario=[0, 1, 1, 2]).assign_coords(scenario=range(4))
+    return twins.assign(weight=("scenario", [0.25] * 4))
