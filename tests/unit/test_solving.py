@@ -115,6 +115,9 @@ def test_a_limit_before_any_agreement_leaves_a_decision_without_exchange(method,
         for node in result.shared.children.values():
             data = node.to_dataset()
             assert all(float(abs(data[name]).max()) == 0 for name in ("common",) if name in data)
+            prices = [data[name] for name in data if str(name).endswith("_price")]
+            assert prices
+            assert all(np.isnan(price).all() for price in prices)
 
 
 def test_the_decision_without_exchange_tells_no_more_than_others():

@@ -33,7 +33,7 @@ def exchange_nothing(team: Team, agreement: Agreement) -> Agreement:
     Returns
     -------
     Agreement
-        With the cost of exchanging nothing as its upper bound, or unchanged.
+        With the cost of exchanging nothing as its upper bound and no prices, or unchanged.
 
     Raises
     ------
@@ -56,7 +56,6 @@ def exchange_nothing(team: Team, agreement: Agreement) -> Agreement:
     if not isfinite(upper):
         return agreement
     team.keep(after, Budget(_SECONDS))
-    values = np.zeros(team.shared.size)
-    return replace(
-        agreement, lower=max(agreement.lower, lower), upper=upper, values=values, multipliers=values
-    )
+    values, unknown = np.zeros(team.shared.size), np.full(team.shared.size, np.nan)
+    lower = max(agreement.lower, lower)
+    return replace(agreement, lower=lower, upper=upper, values=values, multipliers=unknown)

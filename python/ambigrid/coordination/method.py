@@ -29,7 +29,7 @@ class Agreement:
     values : array (shared,)
         Exchange that every agent's kept point carries out.
     multipliers : array (shared,)
-        Marginal cost of the shared variables to their owners, $ per unit.
+        Marginal cost of the shared variables to their owners, $ per unit; NaN where unknown.
     """
 
     status: Status

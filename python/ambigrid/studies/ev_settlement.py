@@ -119,14 +119,16 @@ def boundary_payments(
     solution : AgentSolution
         Its boundary reserves and, if there is a recourse, its calls.
     prices : mapping of str to xarray.DataArray
-        By "<feeder>/boundary_reserve_up" and "…_down": dims (time), $ per MW over a step.
+        By "<feeder>/boundary_reserve_up" and "…_down": dims (time), $ per MW over a step; NaN where
+        unknown, which matters only where there is something to pay for.
     """
     name, hours = str(data.attrs["name"]), float(data.attrs["step_hours"])
     paid = []
     for shared, price in prices.items():
         feeder, variable = shared.split("/")
         bought = solution.dispatch[variable].sel(distribution=feeder)
-        paid.append(Payment("boundary reserve", name, feeder, float((price * bought).sum())))
+        worth = (price * bought).where(bought != 0.0, 0.0).sum(skipna=False)
+        paid.append(Payment("boundary reserve", name, feeder, float(worth)))
         call = variable.replace("reserve", "call")
         if solution.recourse is not None and call in solution.recourse:
             called = solution.recourse[call].sel(distribution=feeder).sum("time")

@@ -48,6 +48,17 @@ def test_a_scenario_given_twice_counts_with_both_weights(method):
     assert worst["weight"].values == pytest.approx([0.25] * 4)
 
 
+def test_a_decision_without_exchange_has_no_prices_but_a_settlement(tmp_path):
+    method = ag.ADMM(residual=1e-9, iterations=2)
+    result = ag.solve(ag.EVFlexibility(make_case()), method, gap=1e-9)
+    assert "exchanges nothing" in result.attribute("message")
+    assert np.isnan(result.derived["distribution_1/boundary_reserve_up_price"]).all()
+    paid = result.derived["settlement/settlement"]
+    assert np.isfinite(paid).all()
+    assert (paid.sel(transfer="boundary reserve") == 0.0).all()
+    assert ag.load_result(result.save(tmp_path / "result.nc")).report() == result.report()
+
+
 def _middle_scenario_twice(data):
     if "scenario" not in data.dims:
         return data
