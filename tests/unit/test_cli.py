@@ -36,13 +36,14 @@ def solved(monkeypatch, tmp_path):
     return asked
 
 
-def load_small_case(name, *, seed=0):
+def load_small_case(name, *, seed=0, wind_penetration=None, scenarios=None):
     import xarray as xr
 
     if name != "t30d2":
         raise InputError("there is no such case", got=repr(name), fix="see `ambigrid cases`")
     kinds = {"transmission": "transmission", "distribution_1": "distribution"}
     groups = {f"/{agent}": xr.Dataset(attrs={"kind": kind}) for agent, kind in kinds.items()}
+    groups["/"] = xr.Dataset(attrs={"made": [seed, wind_penetration, scenarios]})
     return xr.DataTree.from_dict(groups)
 
 
@@ -85,6 +86,14 @@ def test_options_reach_the_study_and_the_solver(solved):
     assert {name: solved[name] for name in expected} == expected
     assert solved["engine"] == "julia"
     assert solved["method"].iterations == 5
+
+
+def test_options_reach_the_data(solved):
+    line = "run t30d2 --seed 3 --wind-penetration 0.5 --scenarios 7 --voltage-margin 0.002"
+    assert call(*line.split(), "--certificate-limit", "9").exit_code == 0
+    assert solved["study"].case.attrs["made"] == [3, 0.5, 7]
+    assert solved["study"].voltage_margin == 0.002
+    assert solved["certificate_limit"] == 9.0
 
 
 def test_options_not_given_are_left_to_the_solver(solved):

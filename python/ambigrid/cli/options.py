@@ -41,7 +41,14 @@ Norm = Annotated[str | None, _one_of(_STUDY, "Wasserstein norm over units and ho
 Support = Annotated[str | None, _one_of(_STUDY, "Where the worst law may put mass.", SUPPORTS)]
 Mode = Annotated[str, _one_of(_STUDY, "Whom the charging stations serve.", MODES)]
 IgnoreCall = Annotated[bool, _option(_STUDY, "Plan as if no reserve were called.", "--ignore-call")]
+VoltageMargin = Annotated[float, _option(_STUDY, "Kept from both voltage limits, p.u.")]
 Seed = Annotated[int, _option(_STUDY, "Seed of a built-in system's data.")]
+WindPenetration = Annotated[
+    float | None, _option(_STUDY, "Wind energy over load energy of a built-in system.")
+]
+Scenarios = Annotated[
+    int | None, _option(_STUDY, "In-sample scenarios per operator of a built-in system.")
+]
 
 Method = Annotated[str, _one_of(_METHOD, "How the operators agree.", METHODS)]
 Penalty = Annotated[float | None, _option(_METHOD, "ADMM penalty, $/MW².")]
@@ -52,6 +59,7 @@ Threads = Annotated[int | None, _option(_METHOD, "Operators solved at once.")]
 
 Gap = Annotated[float | None, _option(_ENDS, "Relative gap to reach, such as 0.005.")]
 TimeLimit = Annotated[float | None, _option(_ENDS, "Seconds that the coordination may take.")]
+CertificateLimit = Annotated[float | None, _option(_ENDS, "Seconds that the proof may take.")]
 Iterations = Annotated[int | None, _option(_ENDS, "Most iterations.")]
 NoCertify = Annotated[bool, _option(_ENDS, "Leave out the proof of the gap.", "--no-certify")]
 

@@ -38,7 +38,10 @@ def run(
     support: opt.Support = None,
     mode: opt.Mode = "both",
     ignore_call: opt.IgnoreCall = False,
+    voltage_margin: opt.VoltageMargin = 0.0,
     seed: opt.Seed = 0,
+    wind_penetration: opt.WindPenetration = None,
+    scenarios: opt.Scenarios = None,
     method: opt.Method = "admm",
     penalty: opt.Penalty = None,
     adaptive: opt.Adaptive = False,
@@ -47,6 +50,7 @@ def run(
     threads: opt.Threads = None,
     gap: opt.Gap = None,
     time_limit: opt.TimeLimit = None,
+    certificate_limit: opt.CertificateLimit = None,
     iterations: opt.Iterations = None,
     no_certify: opt.NoCertify = False,
     checkpoint: opt.Checkpoint = None,
@@ -73,6 +77,7 @@ def run(
         "engine": choose("--engine", engine, opt.ENGINES),
         "gap": positive("--gap", gap),
         "time_limit": positive("--time-limit", time_limit),
+        "certificate_limit": positive("--certificate-limit", certificate_limit),
         "threads": positive("--threads", threads),
         "checkpoint": checkpoint,
         "resume": resume,
@@ -81,7 +86,8 @@ def run(
         ambiguity=make_ambiguity(ambiguity, radius, norm, support),
         mode=opt.MODES[choose("--mode", mode, opt.MODES)],
         boundary_call="ignored" if ignore_call else "adversarial",
-        case=load_case(case, seed=seed),
+        voltage_margin=voltage_margin,
+        case=load_case(case, seed=seed, wind_penetration=wind_penetration, scenarios=scenarios),
     )
     given: dict[str, Any] = {name: value for name, value in how.items() if value is not None}
     with ProgressTable() as progress:

@@ -113,6 +113,7 @@ class LocalAgent:
         self._trial: KeptPoint | None = None
         self.kept: KeptPoint | None = None
         self.row_duals: Vector | None = None
+        self._kept_duals: Vector | None = None
         self._jumps = bool(agent.program.adversarial.size) or self.block.risk.grows
         self._passes = _PASSES if self._jumps else 2 * _PASSES
         self._inner: InnerMaximum | None = None
@@ -288,7 +289,7 @@ class LocalAgent:
 
     def _keep(self, request: Request, budget: Budget) -> Answer:
         """Remember the point last priced or costed as this operator's part of the answer."""
-        self.kept = self._trial
+        self.kept, self._kept_duals = self._trial, self.row_duals
         return Answer()
 
     def _search(self, request: Request, budget: Budget) -> Answer:
@@ -330,7 +331,7 @@ class LocalAgent:
         assert self.kept is not None
         program = self.block.program
         worst, recourse = worst_case(self.block, self.kept.x)
-        duals = self.row_duals
+        duals = self.row_duals if self._kept_duals is None else self._kept_duals
         return Findings(
             cost=self.kept.evaluation.total + self.constant,
             dispatch=program.unpack(self.kept.x),
@@ -431,7 +432,11 @@ class LocalAgent:
             "patterns": np.array([search.memory for search in self.block.searches], dtype=np.int8),
             "trust": np.float64(self._trust),
         }
-        optional = {"centre": self._centre, "row_duals": self.row_duals}
+        optional = {
+            "centre": self._centre,
+            "row_duals": self.row_duals,
+            "kept_duals": self._kept_duals,
+        }
         state |= {label: array for label, array in optional.items() if array is not None}
         for label, kept in (("kept", self.kept), ("trial", self._trial)):
             if kept is not None:
@@ -447,6 +452,7 @@ class LocalAgent:
             search.memory = memory
         self._trust = float(state["trust"])
         self._centre, self.row_duals = state.get("centre"), state.get("row_duals")
+        self._kept_duals = state.get("kept_duals")
         self._trial = self._restored(state, "trial")
         self.kept = self._restored(state, "kept")
 
