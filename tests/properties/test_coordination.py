@@ -12,7 +12,7 @@ from ambigrid.coordination.agents import Agent
 from ambigrid.testing import ProgramShape, random_program
 from small_teams import SmallStudy, coupling, joint_optimum, random_study, with_rows
 
-RUNS = settings(max_examples=2, deadline=None, derandomize=True)
+RUNS = settings(max_examples=5, deadline=None)  # the same ones in CI, others elsewhere
 SEEDS = st.integers(0, 2**16)
 GAP = 2e-3
 METHODS = {
@@ -70,10 +70,9 @@ def vector(labels, dataset):
     return np.concatenate([dataset[block.name].to_numpy().ravel() for block in labels.blocks])
 
 
-@pytest.mark.parametrize("name", METHODS)
-@RUNS
-@given(SEEDS)
-def test_bounds_enclose_the_joint_optimum_and_close(name, seed):
+@settings(RUNS, max_examples=25)
+@given(SEEDS, st.sampled_from(list(METHODS)))
+def test_bounds_enclose_the_joint_optimum_and_close(seed, name):
     study = random_study(seed, adversaries=False)
     optimum = joint_optimum(study)[1]
     result = solve(study, METHODS[name])
@@ -83,7 +82,7 @@ def test_bounds_enclose_the_joint_optimum_and_close(name, seed):
     check_agreement(study, result)
 
 
-@settings(RUNS, max_examples=4)
+@RUNS
 @given(SEEDS, st.sampled_from([name for name in METHODS if name != "until agreed"]))
 def test_certified_results_are_optimal_and_their_bounds_hold(seed, name):
     study = random_study(seed)
@@ -125,11 +124,12 @@ def test_cut_sharing_separates_exchanges_that_an_agent_cannot_carry_out(seed):
 @given(SEEDS)
 def test_feasibility_cuts_of_agents_without_complete_recourse(seed):
     study = random_study(seed, adversaries=False, complete_recourse=False)
-    optimum = joint_optimum(study)[1]
+    status, optimum = joint_optimum(study)
     for method in (ag.Centralized(), ag.CutSharing()):
         result = solve(study, method)
-        assert result.status is ag.Status.CONVERGED
-        check_bounds(result, optimum)
+        assert result.status is status
+        if status is ag.Status.CONVERGED:
+            check_bounds(result, optimum)
 
 
 def limited_study(*limits):

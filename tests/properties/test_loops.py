@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import ambigrid as ag
@@ -14,7 +14,7 @@ from ambigrid.algorithms.master import Master
 from ambigrid.testing import ProgramShape, kkt_residuals, random_program, random_samples
 
 BOX = {"lower": -1.0, "upper": 1.2}
-RUNS = settings(max_examples=8, deadline=None, derandomize=True)
+RUNS = settings(max_examples=25, deadline=None)  # the same ones in CI, others elsewhere
 SEEDS = st.integers(0, 2**16)
 LOOPS = (ag.Benders(), ag.Benders(level=None), ag.ColumnConstraint())
 ADVERSARIES = {
@@ -30,6 +30,7 @@ def ambiguity_sets(samples, weights):
     return {
         "nominal": ag.Nominal(samples[0]),
         "empirical": ag.Empirical(samples, weights),
+        "equal samples": ag.Empirical(samples[[0, 1, 0]], weights),
         "box": ag.Box(**BOX),
         "box with budget": ag.Box(**BOX, budget=1),
         "samples, 1-norm": ag.Wasserstein(**ball, norm=1),
@@ -79,11 +80,12 @@ def vector(labels, dataset):
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-@pytest.mark.parametrize("adversary", ADVERSARIES)
-@pytest.mark.parametrize("name", SET_NAMES)
-@settings(RUNS, max_examples=3)
-@given(SEEDS)
-def test_loops_equal_the_deterministic_equivalent(name, adversary, seed):
+@RUNS
+@given(SEEDS, st.sampled_from(SET_NAMES), st.sampled_from(list(ADVERSARIES)))
+@example(seed=0, name="equal samples", adversary="no adversary")
+@example(seed=0, name="equal samples", adversary="adversary with budget")
+@example(seed=0, name="box, max-norm", adversary="adversary")
+def test_loops_equal_the_deterministic_equivalent(seed, name, adversary):
     shape = ADVERSARIES[adversary]
     drawn = random_samples(seed, 3, shape.uncertain)
     reference = compare(random_program(seed, shape), ambiguity_sets(*drawn)[name])
