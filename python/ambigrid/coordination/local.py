@@ -248,11 +248,20 @@ class LocalAgent:
         if lowest.status is not SolveStatus.OPTIMAL:
             return Answer(bounds=(-np.inf, upper + self.constant))
         self.row_duals = self.master.first_row_duals(0, lowest)
-        upper = max(upper, lowest.bound)  # cuts may know of calls that the search has missed
+        if upper < lowest.bound:
+            upper = self._raise_trial(lowest.bound)
         return Answer(
             bounds=(lowest.bound + self.constant, upper + self.constant),
             subgradient=self.master.reduced_costs(0, self.shared, lowest),
         )
+
+    def _raise_trial(self, known: float) -> float:
+        """Correct the cost of the trial where cuts know of calls that the search has missed."""
+        assert self._trial is not None
+        evaluation = self._trial.evaluation
+        raised = replace(evaluation, risk=known - evaluation.first_stage_cost)
+        self._trial = replace(self._trial, evaluation=raised)
+        return known
 
     def _evaluated(self, trial: MasterPoint, known: float) -> Evaluation:
         """Search the worst calls quickly; thoroughly where cuts know of worse ones."""
