@@ -146,7 +146,7 @@ def _exchanges(agent: Agent) -> tuple[Callable[[], object], Callable[[], object]
     def cost(master: Master, offer: float) -> None:
         values = np.minimum(np.full(len(shared), offer), first.upper[shared])
         master.set_bounds(0, shared, values, values)
-        Benders(gap=EXCHANGE_GAP).run(master, Budget(np.inf), verify=False)
+        Benders(gap=EXCHANGE_GAP).run(master, Budget(np.inf))
 
     kept = fresh()
     cost(kept, offers[0] - 0.02)

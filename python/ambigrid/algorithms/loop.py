@@ -119,7 +119,6 @@ class Decomposition(ABC):
         *,
         map_blocks: Callable[..., object] = map,
         extra_cost: Callable[[tuple[Vector, ...]], float] = lambda x: 0.0,
-        verify: bool = True,
     ) -> Incumbent:
         """Run the loop on a master.
 
@@ -134,12 +133,8 @@ class Decomposition(ABC):
             ``map`` or an executor's: blocks are evaluated through it.
         extra_cost : callable
             Value at x of the linear terms set on the master.
-        verify : bool
-            Search thoroughly at the best point before ending; without, the quick search's word
-            is taken, which a later proof has to make up for.
         """
         state = _Loop(self, master, budget or Budget(), map_blocks, extra_cost)
-        state.trusting = not verify
         while not state.finished:
             state.step()
             if record is not None:
@@ -162,7 +157,6 @@ class _Loop:
         self.map_blocks, self.extra_cost = map_blocks, extra_cost
         self.iterations, self.status = 0, Status.ERROR
         self.lower, self.upper = -np.inf, np.inf
-        self.trusting = False
         self.finished, self.use_level, self.separated = False, False, True
         self.gaps: list[float] = []
         self.best: MasterPoint | None = None
@@ -226,8 +220,7 @@ class _Loop:
         if self.best is None or not self.separated or not np.isfinite(self.upper - self.lower):
             return self.point
         if not self.use_level:
-            pairs = zip(self.point.x, self.best.x, strict=True)
-            return replace(self.point, x=tuple((new + best) / 2 for new, best in pairs))
+            return halfway(self.point, self.best.x)
         level = self.lower + position * (self.upper - self.lower)
         centres = [
             Proximal(index, np.arange(len(x)), x, 1.0) for index, x in enumerate(self.best.x)
@@ -254,9 +247,6 @@ class _Loop:
     def _verify(self) -> None:
         """Search thoroughly at the best point; go on where that finds a worse vertex."""
         assert self.best is not None
-        if self.trusting:
-            self._end(Status.CONVERGED if self._within_gap() else Status.ERROR)
-            return
         evaluations = evaluate_blocks(self.master, self.best, True, self.map_blocks)
         value = sum(item.total for item in evaluations) + self.extra_cost(self.best.x)
         worse = value > self.upper + 1e-9 * (1.0 + abs(self.upper))
@@ -274,6 +264,12 @@ class _Loop:
 
     def _end(self, status: Status) -> None:
         self.status, self.finished = status, True
+
+
+def halfway(point: MasterPoint, best: tuple[Vector, ...]) -> MasterPoint:
+    """Return a master's point moved halfway to the best one so far."""
+    pairs = zip(point.x, best, strict=True)
+    return replace(point, x=tuple((new + old) / 2 for new, old in pairs))
 
 
 def without_values(point: MasterPoint, x: tuple[Vector, ...] | None = None) -> MasterPoint:

@@ -21,7 +21,7 @@ from ambigrid.algorithms.certificate import certify
 from ambigrid.algorithms.cut_pool import CutPool
 from ambigrid.algorithms.diagnosis import diagnose
 from ambigrid.algorithms.inner_maximum import InnerMaximum
-from ambigrid.algorithms.loop import ENDINGS
+from ambigrid.algorithms.loop import ENDINGS, halfway
 from ambigrid.algorithms.master import Master, MasterPoint, Proximal
 from ambigrid.algorithms.recourse import Vertex
 from ambigrid.algorithms.stopping import Budget
@@ -229,7 +229,10 @@ class LocalAgent:
         upper, passes, best = np.inf, 0, None
         good = False
         while lowest.status in _USABLE and not good and passes < self._passes:
-            trial = self._steady(lowest, budget) if self._jumps else _halfway(lowest, best)
+            if self._jumps:
+                trial = self._steady(lowest, budget)
+            else:
+                trial = lowest if best is None else halfway(lowest, best)
             trial = self.master.within_bounds(trial)
             evaluation = self._evaluated(trial, lowest.bound)
             cut_at = trial if self._jumps else lowest
@@ -475,14 +478,6 @@ class LocalAgent:
 def _given(array: Vector | None) -> Vector:
     assert array is not None
     return array
-
-
-def _halfway(lowest: MasterPoint, best: tuple[Vector, ...] | None) -> MasterPoint:
-    """Point between a master's and the best one; the master's own where cuts did not separate."""
-    if best is None:
-        return lowest
-    pairs = zip(lowest.x, best, strict=True)
-    return replace(lowest, x=tuple((new + old) / 2 for new, old in pairs))
 
 
 def _stiffness(first: Columns) -> float:
