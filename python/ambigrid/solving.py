@@ -36,7 +36,9 @@ from ambigrid.coordination import (
 )
 from ambigrid.coordination.certification import Certification, certify_team, search_team
 from ambigrid.coordination.fallback import exchange_nothing
-from ambigrid.coordination.local import Findings, LocalAgent, UnsolvableError
+from ambigrid.coordination.homes import Threads
+from ambigrid.coordination.local import Findings, UnsolvableError
+from ambigrid.coordination.problem import SharedVariables
 from ambigrid.engines.registry import check_engine
 from ambigrid.errors import InputError, SolverError
 from ambigrid.results import Result
@@ -188,7 +190,11 @@ def solve(
     build_seconds = time.monotonic() - started
     with _workers(executor, threads) as pool:
         try:
-            team = Team(agents, couplings, pool, MessageLog() if log is None else log)
+            team = Team(
+                Threads(agents, couplings, pool),
+                SharedVariables(agents, couplings),
+                MessageLog() if log is None else log,
+            )
         except SolverError as error:
             return _unprepared({**facts, "build_seconds": build_seconds, "message": str(error)})
         for sender, receiver, name, values in study.preamble():
@@ -238,8 +244,7 @@ class _Session:
         if earlier is not None:
             self.run.history, self.run.offset = earlier.history, earlier.seconds
             self.run.resumed = self.run.state = dict(earlier.method)
-            for name, state in earlier.agents.items():
-                team.agents[name].restore(dict(state))
+            team.restore(earlier.agents)
 
     def agree_and_prove(self) -> tuple[Agreement, Certification]:
         """Coordinate, prove, and coordinate again where the proof found worse calls."""
@@ -330,21 +335,20 @@ class _Session:
 
     def findings(self) -> dict[str, Findings]:
         """Labelled arrays of every agent, where all have a point."""
-        if any(agent.kept is None for agent in self.team.agents.values()):
-            return {}
-        found: dict[str, Findings] = self.team.at_home(LocalAgent.findings)
-        return found
+        found: dict[str, Findings | None] = self.team.at_home("findings")
+        known = {name: item for name, item in found.items() if item is not None}
+        return known if len(known) == len(found) else {}
 
     def diagnosis(self) -> str:
         """Constraints, by name, that leave an agent without a solution; empty where none do."""
-        for name, told in self.team.at_home(LocalAgent.diagnosis).items():
+        for name, told in self.team.at_home("diagnosis").items():
             if told:
                 return f"{name}: {told}"
         return "Every operator has a solution of its own, but none that suits the others."
 
     def _save(self, state: dict[str, Any]) -> None:
         if self.path is not None:
-            agents = {name: agent.state() for name, agent in self.team.agents.items()}
+            agents = self.team.at_home("state")
             Checkpoint(self.identity, state, agents, self.run.history, self.run.seconds).write(
                 self.path
             )

@@ -123,7 +123,7 @@ class _Loop:
         self.untold: tuple[float, float] | None = None
         self._restore(run.resumed)
         run.latest = self.agreement()
-        team.agree(Terms(run.gap, len(team.agents), self.penalty))
+        team.agree(Terms(run.gap, len(team.names), self.penalty))
         if self.iteration:
             self._stop()
 

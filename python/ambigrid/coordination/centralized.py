@@ -47,7 +47,7 @@ class Centralized:
         if relative_gap(loop.lower, loop.upper) <= run.gap:
             return loop.agreement(Status.CONVERGED)
         benders = Benders(gap=run.gap, iterations=self.iterations)
-        with ThreadPoolExecutor(team.workers) as executor:
+        with ThreadPoolExecutor(team.homes.workers) as executor:
             incumbent = benders.run(loop.master, run.budget, loop.record, map_blocks=executor.map)
         return loop.agreement(incumbent.status)
 

@@ -46,9 +46,9 @@ def certify_team(team: Team, agreement: Agreement, gap: float, budget: Budget) -
     budget : Budget
     """
     started, before = time.monotonic(), _programs(team)
-    team.agree(Terms(gap, len(team.agents)))
+    team.agree(Terms(gap, len(team.names)))
     request = Request("certify", bounds=(agreement.lower, agreement.upper))
-    answers = team.ask(dict.fromkeys(team.agents, request), team.log.last_iteration, budget)
+    answers = team.ask(dict.fromkeys(team.names, request), team.log.last_iteration, budget)
     searched, proved = (sum(side) for side in zip(*map(bounds_of, answers.values()), strict=True))
     certified = isfinite(proved)
     return Certification(
@@ -62,9 +62,9 @@ def certify_team(team: Team, agreement: Agreement, gap: float, budget: Budget) -
 def search_team(team: Team, budget: Budget) -> Certification:
     """Search thoroughly at every agent's kept point: no proof, but no quick word either."""
     request = Request("search")
-    answers = team.ask(dict.fromkeys(team.agents, request), team.log.last_iteration, budget)
+    answers = team.ask(dict.fromkeys(team.names, request), team.log.last_iteration, budget)
     return Certification(sum(bounds_of(answer)[0] for answer in answers.values()), False, 0.0)
 
 
 def _programs(team: Team) -> int:
-    return sum(team.at_home(lambda agent: agent.programs_proved).values())
+    return sum(team.at_home("programs").values())

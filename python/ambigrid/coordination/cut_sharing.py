@@ -97,7 +97,7 @@ class _Loop:
 
     def __init__(self, options: CutSharing, team: Team, run: Run) -> None:
         self.options, self.team, self.context = options, team, run
-        team.agree(Terms(run.gap, len(team.agents)))
+        team.agree(Terms(run.gap, len(team.names)))
         self.box = _box(team, run)
         self.bundle = Bundle(team.shared, self.box)
         self.values = np.clip(np.zeros(team.shared.size), *self.box)
@@ -234,7 +234,7 @@ class _Loop:
 def _box(team: Team, run: Run) -> tuple[Vector, Vector]:
     """Bounds of the shared variables that every agent accepts; each agent is asked for its own."""
     lower, upper = np.full(team.shared.size, -np.inf), np.full(team.shared.size, np.inf)
-    answers = team.ask(dict.fromkeys(team.agents, Request("range")), 0, run.budget)
+    answers = team.ask(dict.fromkeys(team.names, Request("range")), 0, run.budget)
     for name, answer in answers.items():
         part = team.shared.parts[name]
         least, most = np.split(values_of(answer), 2)

@@ -43,10 +43,10 @@ def exchange_nothing(team: Team, agreement: Agreement) -> Agreement:
     answers: dict[str, Answer] = {}
     after = team.log.last_iteration + 1
     bounds = (agreement.lower, agreement.upper)
-    names = list(team.agents)
-    for start in range(0, len(names), team.workers):
+    names = list(team.names)
+    for start in range(0, len(names), team.homes.workers):
         requests = {}
-        for name in names[start : start + team.workers]:
+        for name in names[start : start + team.homes.workers]:
             nothing = np.zeros(len(team.shared.parts[name]))
             requests[name] = Request(
                 "follow", shared_values=nothing, multipliers=nothing, bounds=bounds

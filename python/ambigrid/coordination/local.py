@@ -117,7 +117,7 @@ class LocalAgent:
         self._jumps = bool(agent.program.adversarial.size) or self.block.risk.grows
         self._passes = _PASSES if self._jumps else 2 * _PASSES
         self._inner: InnerMaximum | None = None
-        self.programs_proved = 0
+        self._programs_proved = 0
 
     # What a coordinator may ask ------------------------------------------------------------
 
@@ -324,7 +324,7 @@ class LocalAgent:
             self.block, kept.x, kept.static, kept.evaluation, target=kept.evaluation.total,
             tolerance=self._terms.room(request.bounds), budget=budget, inner=self._inner,
         )  # fmt: skip
-        self.programs_proved += certificate.solved
+        self._programs_proved += certificate.solved
         for search, item in zip(self.block.searches, certificate.found, strict=True):
             search.memory = item.vertex.pattern
         values = np.array([item.value for item in certificate.found])
@@ -338,9 +338,20 @@ class LocalAgent:
 
     # At home -------------------------------------------------------------------------------
 
-    def findings(self) -> Findings:
-        """Labelled arrays of the kept point: this operator's part of a result."""
-        assert self.kept is not None
+    def integer_decision(self) -> str:
+        """Name of the first integer of the first stage; empty where there is none."""
+        first = self.block.program.first_stage
+        integers = np.flatnonzero(first.integer)
+        return first.labels.describe(int(integers[0])) if len(integers) else ""
+
+    def programs(self) -> int:
+        """Mixed-integer programs of proofs solved so far."""
+        return self._programs_proved
+
+    def findings(self) -> Findings | None:
+        """Labelled arrays of the kept point, this operator's part of a result, if there is one."""
+        if self.kept is None:
+            return None
         program = self.block.program
         worst, recourse = worst_case(self.block, self.kept.x)
         duals = self.row_duals if self._kept_duals is None else self._kept_duals

@@ -117,12 +117,11 @@ def refuse_integers(team: Team, method: str) -> None:
     ------
     InputError
     """
-    for name, agent in team.agents.items():
-        first = agent.block.program.first_stage
-        if first.integer.any():
+    for name, decision in team.at_home("integer_decision").items():
+        if decision:
             raise InputError(
                 f"{method} needs convex agents, and this decision is an integer",
-                where=f"{name}, {first.labels.describe(int(np.flatnonzero(first.integer)[0]))}",
+                where=f"{name}, {decision}",
                 fix="use Centralized",
             )
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, Future, wait
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, wait
 from typing import Any
 
 import numpy as np
 
 from ambigrid.algorithms.stopping import Budget
 from ambigrid.coordination.agents import Agent, Coupling
+from ambigrid.coordination.homes import Homes, Threads
 from ambigrid.coordination.local import LocalAgent
 from ambigrid.coordination.messages import Answer, MessageLog, Request
 from ambigrid.coordination.terms import Terms
@@ -88,29 +89,44 @@ class SharedVariables:
 
 
 class Team:
-    """The agents behind an executor; everything they exchange passes through the log."""
+    """The agents at their homes; everything they exchange passes through the log.
 
-    def __init__(
-        self,
-        agents: Mapping[str, Agent],
-        couplings: Sequence[Coupling],
-        executor: Executor,
-        log: MessageLog,
-    ) -> None:
-        self.shared = SharedVariables(agents, couplings)
-        self.log, self._executor = log, executor
-        self.workers = int(getattr(executor, "_max_workers", 1))
+    Parameters
+    ----------
+    homes : Homes
+    shared : SharedVariables
+    log : MessageLog
+    """
+
+    def __init__(self, homes: Homes, shared: SharedVariables, log: MessageLog) -> None:
+        self.homes, self.shared, self.log = homes, shared, log
         self._running: list[Future[Any]] = []
-        making = {
-            name: executor.submit(LocalAgent, agent, [c for c in couplings if name in c.columns])
-            for name, agent in agents.items()
-        }
-        self.agents = {name: future.result() for name, future in making.items()}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the agents."""
+        return self.homes.names
+
+    @property
+    def agents(self) -> dict[str, LocalAgent]:
+        """Agents of this process, for a method that looks at what they hold.
+
+        Raises
+        ------
+        InputError
+            If they live elsewhere.
+        """
+        if isinstance(self.homes, Threads):
+            return self.homes.agents
+        raise InputError(
+            "this method gathers all data in one place, and the agents' stay where they live",
+            where="solve, method",
+            fix="use ADMM or CutSharing, or leave the executor out",
+        )
 
     def agree(self, terms: Terms) -> None:
         """Tell every agent the rules of a run, which hold nobody's data."""
-        for agent in self.agents.values():
-            agent.agree(terms)
+        self.at_home("agree", terms)
 
     def ask(
         self, requests: Mapping[str, Request], iteration: int, budget: Budget
@@ -119,7 +135,7 @@ class Team:
         for name, request in requests.items():
             self.log.request(name, iteration, request)
         answers: dict[str, Answer] = self._gather(
-            requests, lambda name: self.agents[name].answer(requests[name], budget)
+            {name: ("answer", request, budget) for name, request in requests.items()}
         )
         for name, answer in answers.items():
             self.log.answer(name, iteration, requests[name].question, answer)
@@ -127,11 +143,15 @@ class Team:
 
     def keep(self, iteration: int, budget: Budget) -> None:
         """Make every agent remember its last point as its part of the best answer."""
-        self.ask(dict.fromkeys(self.agents, Request("keep")), iteration, budget)
+        self.ask(dict.fromkeys(self.names, Request("keep")), iteration, budget)
 
-    def at_home(self, task: Callable[[LocalAgent], Any]) -> dict[str, Any]:
-        """Do a task at every agent; what it gives belongs to that agent and is no message."""
-        return self._gather(self.agents, lambda name: task(self.agents[name]))
+    def at_home(self, method: str, *arguments: Any) -> dict[str, Any]:
+        """Call a method of every agent; what it gives belongs to that agent and is no message."""
+        return self._gather(dict.fromkeys(self.names, (method, *arguments)))
+
+    def restore(self, states: Mapping[str, Mapping[str, Any]]) -> None:
+        """Give agents back what they knew when a run was saved."""
+        self._gather({name: ("restore", dict(state)) for name, state in states.items()})
 
     def settle(self) -> None:
         """Wait until no agent is at work, after something has cut a question short."""
@@ -139,7 +159,7 @@ class Team:
             future.cancel()
         wait(self._running)
 
-    def _gather(self, names: Iterable[str], task: Callable[[str], Any]) -> dict[str, Any]:
-        futures = {name: self._executor.submit(task, name) for name in names}
+    def _gather(self, calls: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
+        futures = {name: self.homes.call(name, *call) for name, call in calls.items()}
         self._running = list(futures.values())
         return {name: future.result() for name, future in futures.items()}

@@ -8,6 +8,7 @@ import pytest
 
 import ambigrid as ag
 from ambigrid.algorithms.stopping import Budget
+from ambigrid.coordination.homes import Threads
 from ambigrid.coordination.local import LocalAgent
 from ambigrid.coordination.messages import (
     COORDINATOR,
@@ -17,7 +18,6 @@ from ambigrid.coordination.messages import (
     MessageLog,
     Request,
 )
-from ambigrid.coordination.problem import Team
 from small_teams import random_study
 
 SPECIFIED = {
@@ -160,35 +160,26 @@ def test_the_shapes_of_t30d2():
 
 @pytest.mark.parametrize("method", [ag.ADMM(penalty=1.0), ag.CutSharing()])
 def test_methods_reach_agents_through_messages_only(monkeypatch, method):
-    """A running method touches `agree` and `answer` only, after a look for integers."""
-    touched, recording = set(), []
+    """A running method calls `agree` and `answer` only, after a look for integers."""
+    called, running = set(), []
+    call, run = Threads.call, type(method).run
 
-    class Watched:
-        def __init__(self, agent):
-            self.agent = agent
-
-        def __getattr__(self, name):
-            if recording:
-                touched.add(name)
-            return getattr(self.agent, name)
-
-    make, run = Team.__init__, type(method).run
-
-    def watched_team(self, *arguments):
-        make(self, *arguments)
-        self.agents = {name: Watched(agent) for name, agent in self.agents.items()}
+    def watched_call(self, name, what, *arguments):
+        if running:
+            called.add(what)
+        return call(self, name, what, *arguments)
 
     def watched_run(self, team, context):
-        recording.append(True)
+        running.append(True)
         try:
             return run(self, team, context)
         finally:
-            recording.clear()
+            running.clear()
 
-    monkeypatch.setattr(Team, "__init__", watched_team)
+    monkeypatch.setattr(Threads, "call", watched_call)
     monkeypatch.setattr(type(method), "run", watched_run)
     crossed(random_study(11), method)
-    assert touched == {"agree", "answer", "block"}  # block: integers are refused
+    assert called == {"agree", "answer", "integer_decision"}
 
 
 def test_every_question_of_the_list_is_known_and_no_other():
