@@ -71,7 +71,7 @@ class RecourseProgram:
         if columns.integer.any():
             self._mixed = PersistentProgram(linear, columns.integer)
         else:
-            self._lazy = LazyProgram(linear, constant_rows(program))
+            self._lazy = LazyProgram(linear)
         self._elastic: PersistentProgram | None = None
         self._T, self._D = sp.csr_array(program.T.T), sp.csr_array(program.D.T)
         self._upper = sp.csr_array(program.call_upper.matrix.T)
@@ -161,9 +161,3 @@ class RecourseProgram:
             )
             self._elastic = PersistentProgram(elastic)
         return self._elastic
-
-
-def constant_rows(program: TwoStageProgram) -> np.ndarray:
-    """Inequalities in y alone: their right-hand side is the same for every x, δ and ξ."""
-    touched = sum(np.diff(matrix.indptr) for matrix in (program.T, program.D, program.H))
-    return np.asarray((program.second_rows.sense != "=") & (touched == 0))
