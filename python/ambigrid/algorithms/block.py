@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ambigrid.algorithms.recourse import Vertex
+from ambigrid.algorithms.recourse import RecourseProgram, Vertex
 from ambigrid.algorithms.vertex_search import Found, VertexSearch
 from ambigrid.ambiguity import AmbiguitySet
 from ambigrid.labels import Vector
@@ -36,7 +36,9 @@ class Block:
         self.ambiguity = ambiguity.checked(program.uncertain)
         self.risk = reformulate(self.ambiguity)
         centres = len(self.risk.searches(self.risk.static().lower))
-        self.searches = [VertexSearch(program) for _ in range(centres)]
+        recourse = RecourseProgram(program)
+        solvers = [recourse.twin() if k else recourse for k in range(centres)]
+        self.searches = [VertexSearch(program, solver) for solver in solvers]
 
     @property
     def recourse_solves(self) -> int:

@@ -7,6 +7,7 @@ violates it; network limits, long rows, mostly never do.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -40,18 +41,37 @@ class LazyProgram:
         self._limits = sp.csr_array(program.matrix[self._waiting])
         self._entered = np.zeros(0, dtype=np.intp)
         self._outside = np.ones(len(self._waiting), dtype=bool)
-        self._solver = PersistentProgram(
-            replace(
-                program,
-                matrix=sp.csr_array(program.matrix[self._kept]),
-                row_lower=program.row_lower[self._kept],
-                row_upper=program.row_upper[self._kept],
-            )
-        )
         self._changing = np.unique(self._column)
+        self._solver = PersistentProgram(self._inside())
+        self._model: LazyProgram | None = None
+
+    def twin(self) -> LazyProgram:
+        """Another solver of the same program, which begins where this one is by then."""
+        twin = copy(self)
+        twin._model = self
+        return twin
+
+    def _begin(self) -> None:
+        """Take over the rows and the basis of the program whose twin this is."""
+        if self._model is not None:
+            self._entered, self._outside = self._model._entered, self._model._outside.copy()
+            self._solver = PersistentProgram(self._inside())
+            self._solver.start_from(self._model._solver)
+            self._model = None
+
+    def _inside(self) -> LinearProgram:
+        """Return the program with the rows that the solver has."""
+        rows = np.concatenate([self._kept, self._entered])
+        return replace(
+            self._full,
+            matrix=sp.csr_array(self._full.matrix[rows]),
+            row_lower=self._full.row_lower[rows],
+            row_upper=self._full.row_upper[rows],
+        )
 
     def solve(self, row_lower: Vector, row_upper: Vector) -> Solution:
         """Solve with new sides of all rows; duals come back for all rows."""
+        self._begin()
         lower, upper, low_row, high_row = self._column_bounds(row_lower, row_upper)
         crossing = lower - upper
         if (crossing > 1e-9 * (1.0 + np.abs(upper))).any():

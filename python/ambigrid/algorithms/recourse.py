@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -77,6 +78,14 @@ class RecourseProgram:
         self._upper = sp.csr_array(program.call_upper.matrix.T)
         self._lower = sp.csr_array(program.call_lower.matrix.T)
         self.solves = 0
+
+    def twin(self) -> RecourseProgram:
+        """Another solver of the same program, which begins where this one is by then."""
+        if self._lazy is None:
+            return RecourseProgram(self._program)
+        twin = copy(self)
+        twin._lazy, twin._elastic, twin.solves = self._lazy.twin(), None, 0
+        return twin
 
     def value(self, x: Vector, vertex: Vertex) -> RecourseValue:
         """Solve at x and a vertex; an infeasible point yields a feasibility cut.

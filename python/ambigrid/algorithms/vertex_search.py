@@ -37,9 +37,8 @@ class VertexSearch:
     another one every time; a thorough search climbs from all of them.
     """
 
-    def __init__(self, program: TwoStageProgram) -> None:
-        self._program = program
-        self._recourse = RecourseProgram(program)
+    def __init__(self, program: TwoStageProgram, recourse: RecourseProgram) -> None:
+        self._program, self._recourse = program, recourse
         self._memory = np.zeros(program.adversarial.size, dtype=np.int8)
         self._others = [self._within_budget(p) for p in _patterns(program.adversarial.size)]
         self._turn = 0
