@@ -54,6 +54,22 @@ def test_answers_of_the_whole_program_whatever_the_sides(seed):
             check_optimal(whole, found)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_twin_gives_the_same_answers_and_leaves_its_model_alone(seed):
+    rng = np.random.default_rng(seed)
+    program, inside = program_with_many_rows(rng)
+    model = LazyProgram(program)
+    early = model.twin()
+    for twin in (early, model.twin(), model):
+        for _ in range(3):
+            lower, upper = moved(program, rng, inside)
+            found = twin.solve(lower, upper)
+            expected = solve_linear(replace(program, row_lower=lower, row_upper=upper))
+            assert found.status is expected.status
+            if expected.status is SolveStatus.OPTIMAL:
+                assert found.objective == pytest.approx(expected.objective, rel=1e-7, abs=1e-7)
+
+
 def check_optimal(program, found):
     """Primal and dual feasible, and nothing between them."""
     activity = program.matrix @ found.primal
