@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ambigrid.cli.common import say
 from benchmarks import growth, methods, peers
 from benchmarks.fresh import Bench
 from benchmarks.report import Report
@@ -20,8 +21,8 @@ from benchmarks.size import METHODS
 PUBLISHED = Path("docs/benchmarks")
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Measure, print, write."""
+def main(arguments: Sequence[str]) -> int:
+    """Measure, print, write; return 1 if a benchmark found something wrong."""
     if not {"-h", "--help"} & set(arguments[:1]) and (not arguments or arguments[0][0] == "-"):
         arguments = ["all", *arguments]
     options = _parser().parse_args(arguments)
@@ -35,6 +36,10 @@ def main(arguments: Sequence[str]) -> None:
             report.show()
     if options.json:
         print(json.dumps({report.name: report.content() for report in reports}, indent=2))
+    wrong = [words for report in reports for words in report.wrong]
+    for words in wrong:
+        say(f"wrong: {words}")
+    return int(bool(wrong))
 
 
 def _methods(options: argparse.Namespace) -> Report:
@@ -128,4 +133,4 @@ def _add_limits(command: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -99,6 +99,11 @@ def resident_memory(kind: str = "VmRSS") -> float:
     raise OSError(f"/proc/self/status has no {kind}")
 
 
+def resident(kind: str) -> Record:
+    """Measure a fresh process itself: what interpreter and package need before anything else."""
+    return {"resident_mb": resident_memory(kind)}
+
+
 def _processor() -> str:
     information = Path("/proc/cpuinfo")
     lines = information.read_text().splitlines() if information.is_file() else []

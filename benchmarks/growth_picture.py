@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ambigrid.plotting import save_figure
-from ambigrid.plotting.style import BAND, DOWN, INK, QUIET, STATION, UP, figure
+from ambigrid.plotting.style import BAND, DOWN, INK, PAPER, QUIET, STATION, UP, figure
 from benchmarks.fresh import Record
+from benchmarks.size import SOLVED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,20 +27,26 @@ def draw(
     scenarios = [record for record in by_scenarios if "failed" not in record]
     with figure(10.0, 7.4) as drawing:
         (first, second), (third, fourth) = drawing.subplots(2, 2)
-        _time(first, feeders, "feeders", required)
-        _time(second, scenarios, "scenarios", required)
-        _parts(third, feeders)
-        _memory(fourth, feeders)
+        if feeders:
+            _time(first, feeders, "feeders", required)
+            _parts(third, feeders)
+            _memory(fourth, feeders)
+        if scenarios:
+            _time(second, scenarios, "scenarios", required)
     return save_figure(drawing, path)
 
 
 def _time(axes: Axes, records: Sequence[Record], size: str, required: float) -> None:
-    """Wall time against size, the fitted line, and the steepest one allowed."""
+    """Wall time against size, the fitted line, the steepest one allowed; hollow: not solved."""
+    from matplotlib.ticker import LogLocator, StrMethodFormatter
+
     axes.set_title(f"Coordination against {size}")
     axes.set_xlabel(f"{size}" + (" per operator" if size == "scenarios" else ""))
     axes.set_ylabel("s")
-    sizes = np.array([float(record[size]) for record in records])
-    walls = np.array([float(record["wall_seconds"]) for record in records])
+    solved = [record for record in records if record["status"] in SOLVED]
+    sizes, walls = (
+        np.array([float(record[name]) for record in solved]) for name in (size, "wall_seconds")
+    )
     if len(sizes) > 1:
         exponent, level = np.polyfit(np.log(sizes), np.log(walls), 1)
         fitted, steepest = (
@@ -49,17 +56,23 @@ def _time(axes: Axes, records: Sequence[Record], size: str, required: float) -> 
         axes.fill_between(sizes, steepest, fitted[0], color=BAND, linewidth=0)
         axes.plot(sizes, steepest, "--", color=QUIET, label=f"exponent {required:g}: required")
         axes.plot(sizes, fitted, color=DOWN, label=f"exponent {exponent:.2f}: fitted")
-    axes.plot(sizes, walls, "o", color=DOWN, markersize=5)
+        axes.legend(loc="upper left")
+    for record in records:
+        face = DOWN if record["status"] in SOLVED else PAPER
+        where = record[size], record["wall_seconds"]
+        axes.plot(*where, "o", color=DOWN, markerfacecolor=face, markersize=5)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
+    axes.set_xticks([record[size] for record in records])
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.minorticks_off()
-    axes.legend(loc="upper left")
 
 
 def _parts(axes: Axes, records: Sequence[Record]) -> None:
-    """Processor time per agent that exists: building, transmission, one feeder times all."""
-    axes.set_title("Processor time by feeders")
+    """Processor time over feeders: making programs, transmission's answers, feeders' answers."""
+    axes.set_title("Where processor time goes")
     axes.set_xlabel("feeders")
     axes.set_ylabel("s per feeder")
     names, bottom = [f"{record['feeders']}" for record in records], np.zeros(len(records))
@@ -67,14 +80,15 @@ def _parts(axes: Axes, records: Sequence[Record]) -> None:
         values = np.array([_seconds(record, part) / record["feeders"] for record in records])
         axes.bar(names, values, bottom=bottom, color=color, label=part, width=0.6)
         bottom += values
-    axes.legend(loc="upper right")
+    axes.set_ylim(top=1.3 * bottom.max(initial=0.1))
+    axes.legend(loc="upper right", ncols=len(_PARTS))
 
 
 def _seconds(record: Record, part: str) -> float:
-    """Seconds of one part: building, or what agents of a kind spent in their threads."""
+    """Processor seconds of one part; agents' are those of their threads while they answer."""
     spent: dict[str, float] = record["agent_seconds"]
     transmission = spent.get("transmission", 0.0)
-    parts = {"building": record["build_seconds"], "transmission": transmission}
+    parts = {"building": record["build_processor_seconds"], "transmission": transmission}
     return float(parts.get(part, sum(spent.values()) - transmission))
 
 
@@ -91,6 +105,6 @@ def _memory(axes: Axes, records: Sequence[Record]) -> None:
         ends = np.array([0.0, agents.max()])
         axes.plot(ends, rest + per_agent * ends, color=STATION)
         words = f"{per_agent:.1f} MB per agent,\n{rest:.0f} MB for all else"
-        axes.text(0.04, 0.94, words, color=INK, va="top", transform=axes.transAxes)
+        axes.text(0.96, 0.06, words, color=INK, ha="right", transform=axes.transAxes)
     axes.set_xlim(left=0.0)
-    axes.set_ylim(bottom=0.0)
+    axes.set_ylim(0.0, 1.1 * peaks.max(initial=1.0))

@@ -17,9 +17,10 @@ from benchmarks.fresh import Bench, Record, Task
 from benchmarks.own import LOOPS
 from benchmarks.problems import KINDS, Problem
 from benchmarks.report import Report, Table, plain
-from benchmarks.size import METHODS
+from benchmarks.size import METHODS, SOLVED
 
-COLUMNS = ("problem", "solver", "build s", "solve s", "ratio", "objective $", "difference", "note")
+COLUMNS = ("solver", "build s", "solve s", "ratio", "objective $", "difference", "note")
+WRONG = "WRONG"
 TOLERANCE = 1e-6
 """Relative difference of objectives that is rounding."""
 
@@ -80,15 +81,17 @@ class Contender:
 
 def peers(size: Size, bench: Bench) -> Report:
     """Run every solver on every problem; compare times and objectives."""
-    rows: list[tuple[str, ...]] = []
+    tables, wrong = [], []
     records: list[Record] = [{"size": asdict(size)}]
-    for kind in KINDS:
+    for kind, described in KINDS.items():
         problem = size.problem(kind)
         found = [(one, _measured(one, problem, bench)) for one in contenders(problem, size)]
-        rows += [_row(problem, one, record, found) for one, record in found]
+        rows = [_row(one, record, found) for one, record in found]
+        title = f"{described.title}: {problem.size}"
+        tables.append(Table(title, COLUMNS, tuple(rows)))
+        wrong += [f"{title}, {row[0]}: {row[5]}" for row in rows if WRONG in row[5]]
         records += [{"problem": asdict(problem), "solver": o.name, **r} for o, r in found]
-    return Report("peers", (Table("Peers", COLUMNS, tuple(rows)),), _notes(size), None,
-                  plain(records))  # fmt: skip
+    return Report("peers", tuple(tables), _notes(size), records=plain(records), wrong=tuple(wrong))
 
 
 def contenders(problem: Problem, size: Size) -> Iterator[Contender]:
@@ -152,20 +155,15 @@ def _measured(one: Contender, problem: Problem, bench: Bench) -> Record:
     return record
 
 
-def _row(
-    problem: Problem, one: Contender, record: Record, found: list[tuple[Contender, Record]]
-) -> tuple[str, ...]:
-    what = f"{KINDS[problem.kind].title}: {problem.size}"
+def _row(one: Contender, record: Record, found: list[tuple[Contender, Record]]) -> tuple[str, ...]:
     if "failed" in record:
-        return what, one.name, "", "", "", "", "", record["failed"]
-    reference = _best_own(found)
-    ratio = _seconds(record) / _seconds(reference) if reference else float("nan")
+        return one.name, "", "", "", "", "", record["failed"]
+    quickest = quickest_own(found)
     return (
-        what,
         one.name,
         f"{record['build_seconds']:.1f}",
         f"{record['solve_seconds']:.1f}",
-        f"{ratio:.2f}",
+        f"{_seconds(record) / _seconds(quickest):.2f}" if quickest else "–",
         f"{record['objective']:,.2f}",
         difference(one, record, found),
         f"{record['status']}, {record['note']}",
@@ -174,22 +172,22 @@ def _row(
 
 def difference(one: Contender, record: Record, found: list[tuple[Contender, Record]]) -> str:
     """Difference from the peers' optimum, and whether it lies within the bounds it must."""
-    exact = [r for o, r in found if not o.own and r.get("status") == "optimal"]
-    if not exact:
+    optima = [r["objective"] for o, r in found if not o.own and r.get("status") == "optimal"]
+    if not optima:
         return "no peer"
-    optimum = float(exact[0]["objective"])
-    rounding = TOLERANCE * max(1.0, abs(optimum))
-    apart = record["objective"] - optimum
-    within = abs(apart) <= rounding
-    if one.own:
-        within = record["bound"] - rounding <= optimum <= record["objective"] + rounding
-    shown = f"{100 * apart / abs(optimum):+.4f} %".replace("-", "−")
-    return shown if within else f"{shown}: WRONG"
+    if not one.own and record["status"] != "optimal":
+        return "not optimal"
+    optimum = float(optima[0])
+    rounding, apart = TOLERANCE * max(1.0, abs(optimum)), float(record["objective"]) - optimum
+    least, most = (record["bound"], record["objective"]) if one.own else [record["objective"]] * 2
+    agrees = least - rounding <= optimum <= most + rounding
+    shown = f"{100 * apart / max(1.0, abs(optimum)):+.4f} %".replace("-", "−")
+    return shown if agrees else f"{shown}: {WRONG}"
 
 
-def _best_own(found: list[tuple[Contender, Record]]) -> Record | None:
+def quickest_own(found: list[tuple[Contender, Record]]) -> Record | None:
     """Return the quickest of our own methods that ended with what was asked for."""
-    own = [r for one, r in found if one.own and r.get("status") in ("optimal", "converged")]
+    own = [r for one, r in found if one.own and r.get("status") in SOLVED]
     return min(own, key=_seconds, default=None)
 
 
@@ -202,8 +200,8 @@ def _notes(size: Size) -> tuple[str, ...]:
         f"Ratio: building and solving together, to the quickest of our own methods on the problem. "
         f"Peers solve to optimality, our methods to a gap of {100 * size.gap:g} % with the proof. "
         "Every solver runs in a fresh process on the same case; making the case is not counted.",
-        "Difference: of the objective to the peers' optimum, which must lie between our bound and "
-        "our objective; a row that breaks this is marked WRONG.",
+        "Difference: of the objective to the first peer's optimum, which must be every peer's, and "
+        f"lie between our bound and our objective; a row that breaks this is marked {WRONG}.",
         "The extensive form uses this package's physics without its limits that can never bind, so "
         "the peer gets that reduction, too. One operator: transmission with zero exchange.",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +43,16 @@ class Report:
         Writes the picture to a path.
     records : tuple of dict
         The measurements behind the tables.
+    wrong : tuple of str
+        What contradicts what must hold; the command fails if there is something.
     """
 
     name: str
     tables: tuple[Table, ...]
     notes: tuple[str, ...] = ()
     draw: Callable[[Path], Path] | None = None
-    records: tuple[dict[str, Any], ...] = field(default=())
+    records: tuple[dict[str, Any], ...] = ()
+    wrong: tuple[str, ...] = ()
 
     def show(self) -> None:
         """Print tables and notes."""
