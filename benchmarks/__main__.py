@@ -66,7 +66,7 @@ def _peers(options: argparse.Namespace) -> Report:
         options.peer_feeders, options.peer_scenarios, options.hours, options.short_hours,
         options.seed, options.gap, options.time_limit,
     )  # fmt: skip
-    return peers.peers(size, Bench(options.folder / "peers", 2 * options.time_limit))
+    return peers.peers(size, Bench(options.folder / "peers", 3 * options.time_limit))
 
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Report]] = {

@@ -48,9 +48,10 @@ def solve_extensive(*, solver: str, time_limit: float, **problem: Any) -> dict[s
     """
     given = Problem(**problem)
     study = given.study()
-    linopy.options["semantics"] = "v1"
     started = time.perf_counter()
-    model, constant = build(study, whole=KINDS[given.kind].whole)
+    with linopy.options:
+        linopy.options["semantics"] = "v1"
+        model, constant = build(study, whole=KINDS[given.kind].whole)
     built = time.perf_counter()
     options: dict[str, Any] = {"solver": solver, "time_limit": time_limit, "output_flag": False}
     model.solve("highs", io_api="direct", log_to_console=False, **options)
@@ -85,12 +86,25 @@ def build(study: ag.EVFlexibility, *, whole: bool) -> tuple[linopy.Model, float]
 
 @dataclass(frozen=True)
 class _Copies:
-    """What a label of the template becomes in every copy: ``factor · variable + value``."""
+    """What a label of the template becomes in every copy: ``factor · variable + value``.
+
+    Attributes
+    ----------
+    target, factor, value : array (copy, label)
+        The last column is what the label −1, which stands for no variable, becomes: nothing.
+    scenario : array (copy,)
+    """
 
     target: np.ndarray
     factor: np.ndarray
     value: np.ndarray
     scenario: np.ndarray
+
+    @classmethod
+    def blank(cls, scenario: np.ndarray, labels: int) -> _Copies:
+        """Start with nothing for every label."""
+        shape = len(scenario), labels + 1
+        return cls(np.full(shape, -1), np.ones(shape), np.zeros(shape), scenario)
 
 
 def _operator(
@@ -121,12 +135,7 @@ def _add_variables(
     calls = _calls(data, template)
     scenario = np.repeat(np.arange(len(samples)), len(calls))
     size = 1 + max(int(v.labels.max()) for v in template.variables.data.values())
-    copies = _Copies(
-        np.full((len(scenario), size), -1),
-        np.ones((len(scenario), size)),
-        np.zeros((len(scenario), size)),
-        scenario,
-    )
+    copies = _Copies.blank(scenario, size)
     for variable_name, variable in template.variables.items():
         labels = variable.labels
         exists = labels.to_numpy() >= 0
@@ -174,10 +183,10 @@ def _late_labels(
     template: linopy.Model, first_stage: tuple[str, ...], copies: _Copies
 ) -> np.ndarray:
     """Tell which labels of the template differ between copies."""
-    late = np.ones(copies.target.shape[1] + 1, dtype=bool)
+    late = np.ones(copies.target.shape[1], dtype=bool)
     for name in first_stage:
         late[template.variables[name].labels.to_numpy().ravel()] = False
-    late[-1] = False  # the label −1: no variable
+    late[-1] = False
     return late
 
 
@@ -185,24 +194,20 @@ def _add_rows(model: linopy.Model, name: str, rows: Any, copies: _Copies, late: 
     """Add a block of rows: once, or once per copy with the samples on the right-hand side."""
     dims = [str(dim) for dim in rows.labels.dims]
     labels = rows.lhs.vars.transpose(*dims, "_term").to_numpy()
-    coefficients = rows.lhs.coeffs.transpose(*dims, "_term").to_numpy()
-    coords = {dim: rows.labels.coords[dim] for dim in dims}
-    exists, right = rows.labels >= 0, rows.rhs.transpose(*dims).to_numpy()
+    coefficients = np.nan_to_num(rows.lhs.coeffs.transpose(*dims, "_term").to_numpy())
     chosen = slice(None) if late[labels].any() else slice(1)
     target, factor, value = (
-        np.where(labels >= 0, part[chosen][:, labels], blank)
-        for part, blank in ((copies.target, -1), (copies.factor, 0.0), (copies.value, 0.0))
+        part[chosen][:, labels] for part in (copies.target, copies.factor, copies.value)
     )
-    coefficients = np.where(target >= 0, np.nan_to_num(coefficients), 0.0)
-    fixed = np.nan_to_num(rows.lhs.coeffs.transpose(*dims, "_term").to_numpy()) * value
-    full = (COPY, *dims)
-    coords = {COPY: np.arange(len(target)), **coords}
+    coords = {COPY: np.arange(len(target)), **{dim: rows.labels.coords[dim] for dim in dims}}
+    left = np.where(target >= 0, coefficients * factor, 0.0)
+    right = rows.rhs.transpose(*dims).to_numpy() - (coefficients * value).sum(axis=-1)
     model.add_constraints(
-        _expression(model, coefficients * factor, target, (*full, "_term"), coords),
+        _expression(model, left, target, (COPY, *dims, "_term"), coords),
         str(np.unique(rows.sign)[0]),
-        xr.DataArray(right - fixed.sum(axis=-1), coords, full),
+        xr.DataArray(right, coords, (COPY, *dims)),
         name=name,
-        mask=exists.transpose(*dims).expand_dims({COPY: coords[COPY]}),
+        mask=(rows.labels >= 0).transpose(*dims).expand_dims({COPY: coords[COPY]}),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import ambigrid as ag
 from ambigrid.studies.ev_flexibility import BoundaryCall
@@ -49,10 +49,6 @@ class Problem:
     def calls(self) -> int:
         """Return how many calls each feeder must be ready for: the corners of its box."""
         return 2**self.hours if KINDS[self.kind].boundary_call == "adversarial" else 1
-
-    def shortened(self, hours: int) -> Problem:
-        """Return the problem with another horizon."""
-        return replace(self, hours=hours)
 
 
 @dataclass(frozen=True)
