@@ -64,7 +64,7 @@ class Block:
         law = self.risk.worst_case(theta)[1]
         groups = self.risk.searches(static)
         chosen = [k for k in range(len(groups)) if self.risk.grows or law[k] > 1e-9]
-        found = tuple(self.searches[k].best(x, groups[k], thorough=False) for k in chosen)
+        found = tuple(self.searches[k].glance(x, groups[k]) for k in chosen)
         excess = sum(
             law[k] * (item.value - theta[k]) for k, item in zip(chosen, found, strict=True)
         )

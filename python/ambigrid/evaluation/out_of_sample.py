@@ -156,10 +156,8 @@ class Operator:
             return requested
         if kind == "none":
             return requested.copy(data=np.zeros(requested.shape))
-        program, search = (
-            self.agent.program,
-            VertexSearch(self.agent.program, RecourseProgram(self.agent.program)),
-        )
+        program = self.agent.program
+        search = VertexSearch(program, RecourseProgram(program))
         found = [
             search.best(self.x, [Search(outcome)], thorough=False)
             for outcome in self._outcomes(outcomes)
