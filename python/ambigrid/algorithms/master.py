@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
-from ambigrid.algorithms.active_rows import ActiveRows
+from ambigrid.algorithms.active_rows import ActiveRows, Scale
 from ambigrid.algorithms.block import Block
 from ambigrid.algorithms.cut_pool import CutPool
 from ambigrid.algorithms.recourse import Cut, Vertex
@@ -274,7 +274,7 @@ class Master:
         self._row_upper = np.concatenate([self._row_upper, upper])
         tags = np.full((len(lower), 2), -1, dtype=np.intp) if tags is None else tags
         self._row_cut = np.concatenate([self._row_cut, tags])
-        self._active.append(len(lower))
+        self._active.append(tags[:, 0] >= 0)
         if self._solver is not None:
             self._solver.add_rows(matrix, lower, upper)
 
@@ -310,7 +310,7 @@ class Master:
         program = self.linear_program()
         shifted = replace(program, cost=program.cost + shift)
         solution = self._active.solve(
-            shifted, hessian, self._near(proximal), self._unit(), time_limit
+            shifted, hessian, self._scale(proximal), trial=bool(proximal), time_limit=time_limit
         )
         return self._point(solution, constant)
 
@@ -323,7 +323,7 @@ class Master:
         hessian = self.hessian()
         if hessian.nnz:
             solution = self._active.solve(
-                bounded, hessian, np.zeros(len(self._cost)), self._unit(), time_limit
+                bounded, hessian, self._scale(), trial=False, time_limit=time_limit
             )
         else:
             solution = PersistentProgram(bounded, self._integer).solve(time_limit)
@@ -358,8 +358,9 @@ class Master:
         projection = LinearProgram(
             shift, program.lower, program.upper, matrix, row_lower, row_upper
         )
-        near, unit = self._near(centres), self._unit()
-        solution = self._active.solve(projection, hessian, near, unit, time_limit)
+        solution = self._active.solve(
+            projection, hessian, self._scale(centres), trial=True, time_limit=time_limit
+        )
         return self._point(solution, constant)
 
     def distance(self, index: int, columns: Positions, values: Vector) -> tuple[float, Vector]:
@@ -386,20 +387,16 @@ class Master:
             return np.inf, np.zeros(count)
         return solution.bound, solution.row_duals[-count:]
 
-    def _near(self, proximal: Sequence[Proximal]) -> Vector:
-        near = np.zeros(len(self._cost))
+    def _scale(self, proximal: Sequence[Proximal] = ()) -> Scale:
+        """Centres, and the size of values, measured by how steep cuts are; 1 for decisions."""
+        near, unit = np.zeros(len(self._cost)), np.ones(len(self._cost))
         for term in proximal:
             near[self._x[term.block][term.columns]] = term.centre
-        return near
-
-    def _unit(self) -> Vector:
-        """Size of values, measured by how steep cuts are; 1 for decisions."""
-        unit = np.ones(len(self._cost))
         for index, pool in enumerate(self.pools):
             steepest = np.abs(pool.gradient).max(axis=1, initial=0.0)
             size = max(1.0, float(np.median(steepest))) if len(pool) else 1.0
             unit[self._static[index]] = unit[self._theta[index]] = size
-        return unit
+        return Scale(near, unit)
 
     @property
     def has_integers(self) -> bool:

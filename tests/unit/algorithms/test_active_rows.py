@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from ambigrid.algorithms import active_rows
-from ambigrid.algorithms.active_rows import ActiveRows
+from ambigrid.algorithms.active_rows import ActiveRows, Scale
 from ambigrid.engines import LinearProgram, SolveStatus, solve_quadratic
 
 COLUMNS = 5
@@ -23,14 +23,14 @@ class Growing:
         new = self.rng.normal(size=(count, COLUMNS))
         self.matrix = np.vstack([self.matrix, new])
         self.lower = np.append(self.lower, -self.rng.uniform(0, 1, count))
-        self.solver.append(count)
+        self.solver.append(np.arange(count) % 2 == 0)
 
     def delete(self):
         kept = self.rng.random(len(self.lower)) < 0.8
         self.matrix, self.lower = self.matrix[kept], self.lower[kept]
         self.solver.keep(kept)
 
-    def solve(self, extra=0):
+    def solve(self, extra=0, trial=False):
         """Solve both ways, with rows of this solve only at the end."""
         free, last = np.full(COLUMNS, 10.0), np.zeros((extra, COLUMNS))
         last[:, 0] = 1.0
@@ -39,8 +39,9 @@ class Growing:
         program = LinearProgram(self.cost, -free, free, rows, lower, np.full(len(lower), np.inf))
         self.cost = self.cost + self.rng.normal(scale=0.1, size=COLUMNS)
         hessian = sp.csr_array(np.eye(COLUMNS))
-        none, ones = np.zeros(COLUMNS), np.ones(COLUMNS)
-        return self.solver.solve(program, hessian, none, ones), solve_quadratic(program, hessian)
+        scale = Scale(np.zeros(COLUMNS), np.ones(COLUMNS))
+        found = self.solver.solve(program, hessian, scale, trial=trial)
+        return program, found, solve_quadratic(program, hessian)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -48,7 +49,7 @@ def test_answers_of_all_rows(seed):
     growing = Growing(seed)
     growing.append(30)
     for step in range(12):
-        found, expected = growing.solve(extra=step % 2)
+        _, found, expected = growing.solve(extra=step % 2)
         assert found.status is expected.status is SolveStatus.OPTIMAL
         assert found.objective == pytest.approx(expected.objective, rel=1e-5, abs=1e-5)
         assert found.primal == pytest.approx(expected.primal, abs=1e-4)
@@ -57,6 +58,18 @@ def test_answers_of_all_rows(seed):
             growing.append(5)
         if step % 4 == 3:
             growing.delete()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_trial_obeys_all_rows_that_are_no_cuts_and_cuts_nearly(seed):
+    growing = Growing(seed)
+    growing.append(30)
+    for _ in range(12):
+        program, found, expected = growing.solve(trial=True)
+        below = program.row_lower - program.matrix @ found.primal
+        assert below[1::2].max() < 1e-5
+        assert below[::2].max() < 2e-3
+        assert expected.objective - 0.05 <= found.bound <= expected.objective + 1e-6
 
 
 def test_rows_that_never_bind_wait_outside(monkeypatch):
@@ -69,7 +82,7 @@ def test_rows_that_never_bind_wait_outside(monkeypatch):
 
     monkeypatch.setattr(active_rows, "solve_quadratic", watched)
     growing.append(400)
-    for _ in range(5):
+    for _ in range(12):
         growing.solve()
     assert shapes[0] == 400
     assert max(shapes[-2:]) < 60
