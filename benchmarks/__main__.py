@@ -1,7 +1,8 @@
 """``python -m benchmarks``: tables on standard output, and files for the documentation.
 
-``methods``: what one system costs and where its time goes. ``growth``: time and memory against
-size. ``peers``: other software on the same problems. ``all``, the default, is all of them.
+``required``: what the design asks for, and what is reached. ``methods``: what one system costs and
+where its time goes. ``growth``: time and memory against size. ``peers``: other software on the same
+problems. ``all``, the default, is all of them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ambigrid.cli.common import say
-from benchmarks import growth, methods, peers
+from benchmarks import growth, methods, peers, required
 from benchmarks.fresh import Bench
 from benchmarks.report import Report
 from benchmarks.size import METHODS
@@ -69,7 +70,12 @@ def _peers(options: argparse.Namespace) -> Report:
     return peers.peers(size, Bench(options.folder / "peers", 3 * options.time_limit))
 
 
+def _required(options: argparse.Namespace) -> Report:
+    return required.required(Bench(options.folder / "required", time_limit=3600.0))
+
+
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Report]] = {
+    "required": _required,
     "methods": _methods,
     "growth": _growth,
     "peers": _peers,
@@ -90,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
             _add_growth(command)
         if name in ("peers", "all"):
             _add_peers(command)
-        if name != "methods":
+        if name in ("growth", "peers", "all"):
             _add_limits(command)
     return parser
 

@@ -8,7 +8,7 @@ import pytest
 
 import benchmarks.__main__ as command
 from ambigrid.coordination import ADMM
-from benchmarks import growth, peers
+from benchmarks import growth, peers, required
 from benchmarks.fresh import Bench, Task
 from benchmarks.linopy_peer import solve_extensive
 from benchmarks.own import solve_own
@@ -178,6 +178,43 @@ def test_a_contradiction_is_marked_and_fails(objectives, monkeypatch, tmp_path, 
     assert "wrong: " in capsys.readouterr().err
 
 
+# --- required numbers ---------------------------------------------------------------------------
+
+
+class FakeRuns:
+    def __init__(self, **of_t118d10):
+        run = {
+            "status": "optimal", "objective": 100.0, "bound": 99.7, "gap": 0.003, "iterations": 9,
+            "wall_seconds": 20.0, "certificate_seconds": 30.0, "build_seconds": 2.0,
+            "call_seconds": 60.0,
+        }  # fmt: skip
+        self.records = {"t30d2": run, "t118d10": run | of_t118d10, "import": {"seconds": 0.3}}
+
+    def measure(self, task):
+        return self.records[task.name]
+
+
+@pytest.mark.parametrize(
+    ("run", "verdict"),
+    [
+        ({"wall_seconds": 99.0}, "met, and the goal"),
+        ({"wall_seconds": 101.0}, "met"),
+        ({"wall_seconds": 301.0}, "missed"),
+        ({"status": "time_limit"}, "missed: time_limit"),
+        ({"failed": "not within 3600 s"}, "not measured: not within 3600 s"),
+    ],
+)
+def test_required_numbers_and_goals(run, verdict):
+    runs = FakeRuns(**run)
+    if "failed" in run:
+        runs.records["t118d10"] = run
+    rows = {row[0]: row for row in required.required(runs).tables[0].rows}
+    assert rows["t118d10: to `converged`"][1:3] == ("≤ 300 s", "≤ 100 s")
+    assert rows["t118d10: to `converged`"][4] == verdict
+    assert rows["t30d2: to `converged`"][3:] == ("20 s", "met")
+    assert rows["t30d2: building, of the whole run"][3] == "3.33 %"
+
+
 # --- the command --------------------------------------------------------------------------------
 
 
@@ -195,10 +232,8 @@ def test_the_command_takes_all_or_one(monkeypatch, tmp_path, capsys):
         monkeypatch.setitem(command.BENCHMARKS, name, benchmark(name))
     folder = ["--folder", str(tmp_path)]
     assert command.main(folder) == 0
-    assert asked == [(name, ADMM.name) for name in ("methods", "growth", "peers")]
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "growth.json", "methods.json", "peers.json",
-    ]  # fmt: skip
+    assert asked == [(name, ADMM.name) for name in command.BENCHMARKS]
+    assert {path.stem for path in tmp_path.iterdir()} == set(command.BENCHMARKS)
     capsys.readouterr()
     command.main(["growth", "--method", "cut-sharing", "--json", *folder])
     assert asked[-1] == ("growth", "cut-sharing")
