@@ -130,9 +130,8 @@ def _ties(team: Team, names: list[str]) -> list[tuple[int, Positions, int, Posit
     ties = []
     for coupling in team.shared.couplings:
         owner = team.shared.owners[coupling.name]
-        for name, columns in coupling.columns.items():
-            if name != owner:
-                ties.append(
-                    (names.index(owner), coupling.columns[owner], names.index(name), columns)
-                )
+        own = team.agents[owner].columns[coupling.name]
+        for name in coupling.members[:-1]:
+            columns = team.agents[name].columns[coupling.name]
+            ties.append((names.index(owner), own, names.index(name), columns))
     return ties
