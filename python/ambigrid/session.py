@@ -15,7 +15,9 @@ from ambigrid.checkpoint import Checkpoint
 from ambigrid.coordination import Agreement, Method, Run, Team
 from ambigrid.coordination.certification import Certification, certify_team, search_team
 from ambigrid.coordination.fallback import exchange_nothing
+from ambigrid.coordination.homes import LostAgentError, SilentAgentError
 from ambigrid.coordination.local import Findings, UnsolvableError
+from ambigrid.coordination.recovery import recover
 from ambigrid.errors import InputError, SolverError
 from ambigrid.status import Status
 
@@ -108,19 +110,46 @@ class Session:
         budget = Budget(self.limits.certificate_limit)
         seconds, programs = 0.0, 0
         while True:
-            agreement = self._decided(self._coordinate())
-            self.coordination_seconds = self.run.seconds
-            agreement, proof = self._prove(agreement, budget)
+            try:
+                agreement = self._decided(self._coordinate())
+                self.coordination_seconds = self.run.seconds
+                agreement, proof = self._prove(agreement, budget)
+            except LostAgentError:
+                end = self._recover()
+                if end is None:
+                    continue
+                return end, Certification(end.upper, False, seconds, programs)
             self.run.budget.discount(proof.seconds)
             seconds, programs = seconds + proof.seconds, programs + proof.programs
             proof = replace(proof, seconds=seconds, programs=programs)
             closed = relative_gap(agreement.lower, proof.upper) <= self.limits.gap
             if closed or not agreement.status.solved or budget.expired or self.run.budget.expired:
                 return agreement, proof
-            self.run.resumed = self.method.reopened(self.run.state, proof.upper)
+            raised = replace(agreement, upper=proof.upper)
+            self.run.resumed = self.method.reopened(self.run.state, raised)
+
+    def _recover(self) -> Agreement | None:
+        """Make lost agents anew and go on from the best exchange; if that fails, how to end.
+
+        Without one of its parts there is no decision any more; the lower bound stays.
+        """
+        status = Status.ERROR
+        try:
+            self.team.settle()
+            recover(self.team, self.run, self.method)
+            return None
+        except LostAgentError:
+            return None  # the next question meets it again
+        except KeyboardInterrupt:
+            status, self.message = Status.INTERRUPTED, "interrupted by the user"
+        except SolverError as error:
+            status = Status.TIME_LIMIT if self.run.budget.expired else status
+            self.message = str(error)
+        return replace(self._cut_short(status), upper=np.inf)
 
     def _coordinate(self) -> Agreement:
         """Run the method; Ctrl-C and solver failures end it with what there is."""
+        self.team.budget = self.run.budget
         try:
             return self.method.run(self.team, self.run)
         except KeyboardInterrupt:
@@ -129,6 +158,9 @@ class Session:
         except UnsolvableError as error:
             self.message = str(error)
             return self._cut_short(error.status)
+        except SilentAgentError as error:
+            self.message = str(error)
+            return self._cut_short(Status.TIME_LIMIT)
         except SolverError as error:
             if self.run.budget.expired:
                 return self._cut_short(Status.TIME_LIMIT)
@@ -168,7 +200,7 @@ class Session:
         unproved = Certification(agreement.upper, False, 0.0)
         if not agreement.status.solved:
             return agreement, unproved
-        started = budget.elapsed
+        started, self.team.budget = budget.elapsed, budget
         try:
             return agreement, self._certification(agreement, budget)
         except KeyboardInterrupt:

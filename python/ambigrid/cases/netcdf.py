@@ -147,22 +147,20 @@ def case_hash(tree: xr.DataTree) -> str:
     Independent of the order of groups and variables, of attributes other than the base power and
     the step, and of being saved and loaded in between.
     """
-    groups = {str(name): group_hash(child.to_dataset()) for name, child in tree.children.items()}
-    return joined_hash(tree.attrs, groups)
+    groups = {str(name): child.to_dataset() for name, child in tree.children.items()}
+    return joined_hash({name: group_hash(data, tree.attrs) for name, data in groups.items()})
 
 
-def joined_hash(attrs: Mapping[Any, Any], groups: Mapping[str, str]) -> str:
+def joined_hash(groups: Mapping[str, str]) -> str:
     """Hash of a case whose groups have these hashes, as `case_hash` gives it."""
-    digest = hashlib.sha256()
-    digest.update(repr([float(attrs[name]) for name in ("base_mva", "step_hours")]).encode())
-    for name in sorted(groups):
-        digest.update(f"\n{name} {groups[name]}".encode())
-    return digest.hexdigest()
+    told = "\n".join(f"{name} {groups[name]}" for name in sorted(groups))
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
-def group_hash(data: xr.Dataset) -> str:
-    """SHA-256 of the labels and numbers of one operator's group."""
+def group_hash(data: xr.Dataset, root: Mapping[Any, Any]) -> str:
+    """SHA-256 of the labels and numbers of one operator's group, and of the root's numbers."""
     digest = hashlib.sha256()
+    digest.update(repr([float(root[name]) for name in ("base_mva", "step_hours")]).encode())
     digest.update(f"{data.attrs.get('kind')} {data.attrs.get('root_bus')}".encode())
     for variable in sorted(map(str, data.variables)):
         array = data[variable]

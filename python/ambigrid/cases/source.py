@@ -80,12 +80,12 @@ class CaseSource:
 
     def group_hash(self, name: str) -> str:
         """SHA-256 of one operator's group."""
-        return group_hash(self.group(name))
+        return group_hash(self.group(name), self.attrs)
 
     @property
     def hash(self) -> str:
         """Hash of the whole case, as `case_hash`; it reads all groups."""
-        return joined_hash(self.attrs, {name: self.group_hash(name) for name in self.kinds})
+        return joined_hash({name: self.group_hash(name) for name in self.kinds})
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "groups": {} if self.path else self.groups}

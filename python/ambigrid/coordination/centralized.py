@@ -51,9 +51,9 @@ class Centralized:
             incumbent = benders.run(loop.master, run.budget, loop.record, map_blocks=executor.map)
         return loop.agreement(incumbent.status)
 
-    def reopened(self, state: dict[str, Any], upper: float) -> dict[str, Any]:
+    def reopened(self, state: dict[str, Any], agreement: Agreement) -> dict[str, Any]:
         """Only the upper bound is another; the loop starts anew from the agents' cuts."""
-        return {**state, "scalars": np.array([state["scalars"][0], upper])}
+        return {**state, "scalars": np.array([agreement.lower, agreement.upper])}
 
 
 class _Loop:
