@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import asdict, is_dataclass, replace
+from dataclasses import asdict, is_dataclass
 from importlib.metadata import version
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import xarray as xr
@@ -16,13 +17,11 @@ import xarray as xr
 from ambigrid.algorithms.log import History, crossed, relative_gap
 from ambigrid.coordination import Agreement, Method, Team
 from ambigrid.coordination.local import Findings
+from ambigrid.parts import own_groups, solution_of, weakest
 from ambigrid.results import Result
 from ambigrid.session import Ending, Limits, Session
 from ambigrid.status import Status
 from ambigrid.study import Study
-
-if TYPE_CHECKING:
-    from ambigrid.studies.ev_interpretation import AgentSolution
 
 _VERSIONS = ("ambigrid", "highspy", "clarabel", "linopy", "xarray", "numpy", "scipy")
 
@@ -67,12 +66,26 @@ def make_result(
         Folder, where each operator lives, for its part.
     """
     groups: dict[str, Any] = {"history": session.run.history.to_dataset()}
-    attrs = facts | _spent(session, ending) | _numbers(session, ending)
+    attrs = facts | _numbers(session, ending)
     if attrs["agents"]:
         groups["shared"], prices = _shared(session.team, ending.agreement)
-    if ending.findings:
-        groups |= _labelled(study, ending.findings, prices)
-    return Result.from_groups(attrs, groups)
+        if ending.findings:
+            groups |= _labelled(study, ending.findings, prices)
+        if parts is not None:
+            attrs |= _saved(session, parts, prices, attrs.get("message", ""))
+    return Result.from_groups(attrs | _spent(session, ending), groups)
+
+
+def _saved(
+    session: Session, folder: str | Path, prices: dict[str, xr.DataArray], message: str
+) -> dict[str, Any]:
+    """Let operators elsewhere save their parts; say where, and who could not."""
+    run = uuid4().hex
+    saved = session.save_parts(str(folder), run, prices)
+    missing = [name for name in session.team.names if name not in saved]
+    told = f"No part of the result was saved by {', '.join(missing)}." if missing else ""
+    message = " ".join(filter(None, [message, told]))
+    return {"run": run, "parts": saved} | ({"message": message} if message else {})
 
 
 def _spent(session: Session, ending: Ending) -> dict[str, Any]:
@@ -105,8 +118,8 @@ def _numbers(session: Session, ending: Ending) -> dict[str, Any]:
         "bound": agreement.lower,
         "gap": gap,
         "certified": bool(proof.certified),
-        "exactness": _exactness(ending.findings),
         "agents": costs,
+        **_exactness(ending.findings),
         **({"message": message} if message else {}),
     }
 
@@ -119,18 +132,22 @@ def _costs(team: Team, ending: Ending) -> dict[str, float]:
     return {name: team.costs.kept[name] for name in team.names} if known else {}
 
 
+def _exactness(findings: dict[str, Findings]) -> dict[str, str]:
+    kinds = [item.exactness for item in findings.values()]
+    return {"exactness": weakest(kinds)} if kinds else {}
+
+
 def _labelled(
     study: Study, findings: dict[str, Findings], prices: dict[str, xr.DataArray]
 ) -> dict[str, dict[str, xr.Dataset]]:
     """Return groups of a result by agent, for those whose findings are here."""
-    found = {name: _with_units(item, study) for name, item in findings.items()}
-    return {
-        "dispatch": {name: item.dispatch for name, item in found.items()},
-        "duals": {name: item.duals for name, item in found.items()},
-        "worst_case": {name: item.worst_case for name, item in found.items()},
-        "recourse": {name: _by_scenario(item.recourse) for name, item in found.items()},
-        "derived": study.interpret(_solutions(found), prices),
-    }
+    own = {name: own_groups(item, study) for name, item in findings.items()}
+    solutions = {name: solution_of(groups) for name, groups in own.items()}
+    found: dict[str, dict[str, xr.Dataset]] = {"derived": study.interpret(solutions, prices)}
+    for name, groups in own.items():
+        for group, data in groups.items():
+            found.setdefault(group, {})[name] = data
+    return found
 
 
 def unprepared(facts: dict[str, Any], build_seconds: float) -> Result:
@@ -167,51 +184,6 @@ def _crossing(lower: float, upper: float, certified: bool) -> str:
         f"The lower bound {lower:,.2f} $ lies above the cost {upper:,.2f} $ of the decision by "
         f"more than rounding. {advice}"
     )
-
-
-def _exactness(found: dict[str, Findings]) -> str:
-    kinds = {item.exactness for item in found.values()}
-    return next((kind for kind in ("upper", "lower") if kind in kinds), "exact")
-
-
-def _by_scenario(recourse: xr.Dataset) -> xr.Dataset:
-    return recourse.rename(support="scenario") if "support" in recourse.dims else recourse
-
-
-def _with_units(item: Findings, study: Study) -> Findings:
-    """Write the units beside the numbers, which programs do not know."""
-
-    def labelled(data: xr.Dataset, per: str = "") -> xr.Dataset:
-        units = {name: per + study.unit(str(name)) for name in data.data_vars}
-        return data.assign(
-            {
-                name: data[name].assign_attrs(units=unit)
-                for name, unit in units.items()
-                if "units" not in data[name].attrs
-            }
-        )
-
-    return replace(
-        item,
-        dispatch=labelled(item.dispatch),
-        duals=labelled(item.duals, per="$/"),
-        worst_case=labelled(item.worst_case),
-        recourse=labelled(item.recourse),
-    )
-
-
-def _solutions(found: dict[str, Findings]) -> dict[str, AgentSolution]:
-    from ambigrid.studies.ev_interpretation import AgentSolution
-
-    return {
-        name: AgentSolution(
-            item.dispatch,
-            item.duals,
-            _by_scenario(item.recourse),
-            item.worst_case["weight"].rename(support="scenario"),
-        )
-        for name, item in found.items()
-    }
 
 
 def _shared(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from ambigrid.algorithms.log import Progress, relative_gap
 from ambigrid.algorithms.stopping import Budget
@@ -15,8 +16,9 @@ from ambigrid.checkpoint import Checkpoint
 from ambigrid.coordination import Agreement, Method, Run, Team
 from ambigrid.coordination.certification import Certification, certify_team, search_team
 from ambigrid.coordination.fallback import exchange_nothing
-from ambigrid.coordination.homes import LostAgentError, SilentAgentError
+from ambigrid.coordination.homes import LostAgentError, SilentAgentError, joined
 from ambigrid.coordination.local import Findings, UnsolvableError
+from ambigrid.coordination.messages import COORDINATOR
 from ambigrid.coordination.recovery import recover
 from ambigrid.errors import InputError, SolverError
 from ambigrid.status import Status
@@ -227,6 +229,19 @@ class Session:
         found: dict[str, Findings | None] = self.team.at_home("findings")
         known = {name: item for name, item in found.items() if item is not None}
         return known if len(known) == len(found) else {}
+
+    def save_parts(
+        self, folder: str, run: str, prices: Mapping[str, xr.DataArray]
+    ) -> dict[str, str]:
+        """Let every operator save its part of the result where it lives; return the paths."""
+        calls = {}
+        for name in self.team.names:
+            own = {c.name: prices[c.name] for c in joined(self.team.homes.couplings, name)}
+            told = np.concatenate([price.to_numpy().ravel() for price in own.values()])
+            last = self.team.log.last_iteration
+            self.team.log.note(COORDINATOR, name, last, "save", multipliers=told)
+            calls[name] = ("save", folder, run, own)
+        return {name: path for name, path in self.team.reach(calls).items() if path}
 
     def _diagnosis(self) -> str:
         """Constraints, by name, that leave an agent without a solution; empty where none do."""

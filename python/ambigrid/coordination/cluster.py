@@ -9,7 +9,7 @@ import asyncio
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -109,9 +109,9 @@ class Cluster:
         loop.add_callback(self._attend, future, name, method, arguments)
         return future
 
-    def stop(self) -> None:
-        """Make agents at work end after their present solve."""
-        for name in self.names:
+    def stop(self, names: Iterable[str]) -> None:
+        """Make agents that are at work end after their present solve."""
+        for name in names:
             self.call(name, "stop")
 
     def revive(self, seconds: float) -> tuple[str, ...]:

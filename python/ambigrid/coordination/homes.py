@@ -60,8 +60,8 @@ class Homes(Protocol):
         """Begin a method of a `LocalAgent` at its home; a `LostAgentError` may come of it."""
         ...
 
-    def stop(self) -> None:
-        """Make agents at work end after their present solve."""
+    def stop(self, names: Iterable[str]) -> None:
+        """Make agents that are at work end after their present solve."""
         ...
 
     def revive(self, seconds: float) -> tuple[str, ...]:
@@ -110,7 +110,7 @@ class Threads:
         """Begin a method of an agent in a thread of the executor."""
         return self._executor.submit(getattr(self.agents[name], method), *arguments)
 
-    def stop(self) -> None:
+    def stop(self, names: Iterable[str]) -> None:
         """Do nothing: threads see the budget that was stopped."""
 
     def revive(self, seconds: float) -> tuple[str, ...]:

@@ -19,6 +19,9 @@ from ambigrid.coordination.terms import Terms
 from ambigrid.errors import InputError
 from ambigrid.labels import Positions, Vector
 
+_CLOSING = 120.0
+"""Time for an agent to put together and save what it found, s."""
+
 
 class SharedVariables:
     """The vector of all shared values and each agent's part of it.
@@ -179,6 +182,17 @@ class Team:
         """Call a method of every agent; what it gives belongs to that agent and is no message."""
         return self._gather(dict.fromkeys(self.names, (method, *arguments)), self.budget)
 
+    def reach(self, calls: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
+        """Call methods of agents once all is over; return what those give that can be reached."""
+        reachable = {name: call for name, call in calls.items() if name not in self.silent}
+        self._running = {name: self.homes.call(name, *call) for name, call in reachable.items()}
+        self._wait(_CLOSING, ALL_COMPLETED)
+        return {
+            name: future.result()
+            for name, future in self._running.items()
+            if future.done() and future.exception() is None
+        }
+
     def restore(self, states: Mapping[str, Mapping[str, Any]]) -> None:
         """Give agents back what they knew when a run was saved."""
         calls = {name: ("restore", dict(state)) for name, state in states.items()}
@@ -198,7 +212,7 @@ class Team:
 
     def settle(self) -> None:
         """Wait until no agent is at work, after something has cut a question short."""
-        self.homes.stop()
+        self.homes.stop(name for name, future in self._running.items() if not future.done())
         for future in self._running.values():
             future.cancel()
         self._wait(self.homes.grace, ALL_COMPLETED)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+import xarray as xr
 
 from ambigrid.algorithms.stopping import Budget
 from ambigrid.coordination.agents import Coupling, Notice
@@ -12,6 +15,7 @@ from ambigrid.coordination.local import LocalAgent, UnsolvableError
 from ambigrid.coordination.messages import Answer, Request
 from ambigrid.coordination.terms import Terms
 from ambigrid.errors import AmbigridError, InputError, SolverError
+from ambigrid.parts import own_groups, save_part, solution_of
 
 if TYPE_CHECKING:
     from ambigrid.study import Study
@@ -78,6 +82,34 @@ class Resident:
         if told:
             _LOG.warning("%s: %s", self._name, told)
         return "its program has no solution, see the log of its worker" if told else ""
+
+    def save(self, folder: str, run: str, prices: Mapping[str, xr.DataArray]) -> str:
+        """Save the operator's part of the result on this machine.
+
+        Parameters
+        ----------
+        folder : str
+            Where to, on this machine.
+        run : str
+            What marks the parts of one run.
+        prices : mapping of coupling name to xarray.DataArray
+            Prices of what the operator shares.
+
+        Returns
+        -------
+        str
+            Path of the file; empty without a decision.
+        """
+        return self._guarded(lambda: self._saved(Path(folder), run, prices))
+
+    def _saved(self, folder: Path, run: str, prices: Mapping[str, xr.DataArray]) -> str:
+        study, name, found = self._study, self._name, self._local.findings()
+        if found is None or study.source.path is None:
+            return ""
+        groups = own_groups(found, study)
+        groups["derived"] = study.summary(name, solution_of(groups), prices, self._notices)
+        path = folder / f"{study.source.path.stem}.{name}.nc"
+        return str(save_part(path, run, study, name, groups, found.exactness))
 
     def _guarded(self, work: Callable[[], _Given]) -> _Given:
         """Do some work; of an error only the kind gets out."""
