@@ -1,0 +1,348 @@
+"""Agents on a real cluster of worker processes: same answers, no data, and lost or hung workers.
+
+The coordinator's own case file holds the names and kinds of the operators and nothing else; only
+the workers, in another folder, find the file with the data.
+"""
+
+import logging
+import os
+import pickle
+import signal
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import xarray as xr
+from studies.small_case import make_case
+
+import ambigrid as ag
+from ambigrid.cases.source import CaseSource
+from ambigrid.coordination import cluster as module
+from ambigrid.coordination.agents import Notice
+from ambigrid.coordination.cluster import Cluster
+from ambigrid.coordination.messages import WHITELIST, Answer
+
+distributed = pytest.importorskip("distributed", reason="distributed is not installed")
+
+METHODS = (ag.ADMM(), ag.CutSharing())
+BY_NAME = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+STEPS = 3
+GROUPS = ("dispatch", "duals", "worst_case", "recourse", "shared")
+
+
+@contextmanager
+def started(folder, count):
+    """Start workers in a folder; a cluster on this machine that nobody else can reach."""
+    options = {"processes": True, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    with (
+        distributed.LocalCluster(
+            n_workers=count, host="127.0.0.1", silence_logs=logging.CRITICAL, **options
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        client.register_plugin(InFolder(str(folder)))
+        yield client
+        for pid in stopped_pids:
+            os.kill(pid, signal.SIGCONT)
+        stopped_pids.clear()
+
+
+stopped_pids = []
+
+
+class InFolder(distributed.WorkerPlugin):
+    """Let a worker, also one that is started later, work in a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def setup(self, worker):
+        os.chdir(self.folder)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Folder of the workers, with the whole case."""
+    folder = tmp_path_factory.mktemp("workers")
+    ag.save_case(make_case(steps=STEPS), folder / "case.nc")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def client(data):
+    with started(data, 2) as client:
+        yield client
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """A study in the coordinator's folder, whose file has no data at all."""
+    case = make_case(steps=STEPS)
+    groups = {name: xr.Dataset(attrs=node.attrs) for name, node in case.children.items()}
+    bare = xr.DataTree.from_dict({"/": xr.Dataset(attrs=case.attrs), **groups})
+    bare.to_netcdf(tmp_path / "case.nc", engine="h5netcdf")
+    monkeypatch.chdir(tmp_path)
+    return ag.EVFlexibility("case.nc")
+
+
+@pytest.fixture(scope="module")
+def by_threads():
+    """What threads find, by method."""
+    study = ag.EVFlexibility(make_case(steps=STEPS))
+    return {method: ag.solve(study, method) for method in METHODS}
+
+
+@pytest.fixture
+def on_the_wire(monkeypatch):
+    """Everything that a worker sends to the coordinator."""
+    seen, answer = [], Cluster._answer
+
+    async def watched(self, name, method, arguments):
+        found = await answer(self, name, method, arguments)
+        seen.append((method, found))
+        return found
+
+    monkeypatch.setattr(Cluster, "_answer", watched)
+    return seen
+
+
+def check_same(result, reference):
+    """Both are right about one optimum."""
+    assert result.status is reference.status is ag.Status.OPTIMAL
+    apart = (result.gap + reference.gap) * abs(reference.objective)
+    assert abs(result.objective - reference.objective) <= apart
+    assert max(result.bound, reference.bound) <= min(result.objective, reference.objective)
+    assert sum(result.agents.values()) <= result.objective * (1 + 1e-9)
+    assert set(result.agents) == {"transmission", "distribution_1"}
+
+
+def check_file(result, folder):
+    again = ag.load_result(result.save(folder / "result.nc"))
+    assert (again.status, again.objective) == (result.status, result.objective)
+    assert str(result.status) in again.report()
+    assert again.plot.overview() is not None
+
+
+@BY_NAME
+def test_the_answer_of_threads_from_messages_only(
+    method, client, study, by_threads, on_the_wire, tmp_path
+):
+    log = ag.MessageLog()
+    result = ag.solve(study, method, executor=client, log=log)
+    check_same(result, by_threads[method])
+    check_file(result, tmp_path)
+    assert set(result.tree.children) == {"history", "shared"}
+    assert {name for message in log for name in message.sizes} <= WHITELIST
+    assert max(size for message in log for size in message.sizes.values()) <= 4 * STEPS
+    baseline = [m for m in log if m.question == "baseline"]
+    assert [(m.sender, m.receiver, m.sizes) for m in baseline] == [
+        ("distribution_1", "transmission", {"boundary_baseline": STEPS})
+    ]
+    kinds = Counter(type(found) for _, found in on_the_wire)
+    assert set(kinds) <= {Answer, list, type(None), str, int}
+    assert kinds[Answer] == len([m for m in log if m.receiver == "coordinator"])
+    told = [notice for _, found in on_the_wire if isinstance(found, list) for notice in found]
+    assert [type(notice) for notice in told] == [Notice]
+
+
+def test_the_coordinator_s_file_holds_no_data(study):
+    for name in study.names:
+        with pytest.raises(ag.InputError, match="the variable is missing"):
+            study.data(name)
+
+
+def test_a_study_travels_without_the_data_that_were_read_here(data):
+    study = ag.EVFlexibility(data / "case.nc")
+    study.agents()
+    sent = pickle.loads(pickle.dumps(study))
+    assert sent.source.groups == {}
+    assert sent.names == study.names
+    assert len(pickle.dumps(study)) < 10_000
+
+
+def test_an_operator_s_file_may_hold_only_its_own_group(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(data)
+    source = pickle.loads(pickle.dumps(CaseSource.of("case.nc")))
+    (tmp_path / "own").mkdir()
+    monkeypatch.chdir(tmp_path / "own")
+    case = make_case(steps=STEPS)
+    own = xr.DataTree.from_dict({"/distribution_1": case["distribution_1"].to_dataset()})
+    own.to_netcdf("case.nc", engine="h5netcdf")
+    assert source.group("distribution_1")["load_active"].sizes["time"] == STEPS
+    with pytest.raises(ag.InputError, match="cannot be read"):
+        source.group("transmission")
+
+
+def test_a_case_file_on_threads_is_the_case_in_memory(data, by_threads):
+    study = ag.EVFlexibility(data / "case.nc")
+    result = ag.solve(study, METHODS[1])
+    check_same(result, by_threads[METHODS[1]])
+    assert result.attribute("data_hash") == by_threads[METHODS[1]].attribute("data_hash")
+
+
+def test_parts_stay_with_the_operators_until_somebody_joins_them(
+    client, study, by_threads, tmp_path, data
+):
+    result = ag.solve(study, METHODS[1], executor=client, parts="parts")
+    assert "stays on its worker" in result.report()
+    assert not (tmp_path / "parts").exists()
+    files = [data / path for path in result.attribute("parts").values()]
+    assert [file.name for file in files] == ["case.transmission.nc", "case.distribution_1.nc"]
+    path, reference = result.save(tmp_path / "result.nc"), by_threads[METHODS[1]]
+    joined = ag.load_result(path, files)
+    for group in GROUPS:
+        for name, node in joined.tree[group].children.items():
+            xr.testing.assert_allclose(node.to_dataset(), reference.tree[group][name].to_dataset())
+    derived = reference.derived["distribution_1"].to_dataset()
+    xr.testing.assert_allclose(joined.derived["distribution_1"].to_dataset(), derived)
+    assert joined.attribute("data_hash") == reference.attribute("data_hash")
+    assert "station regulation up" in joined.report()
+    other = ag.solve(study, METHODS[1], executor=client).save(tmp_path / "other.nc")
+    with pytest.raises(ag.InputError, match=r"case.transmission.nc: this file is no part of the"):
+        ag.load_result(other, files)
+
+
+def pids(client):
+    return list(client.run(os.getpid).values())
+
+
+class Strike:
+    """Send a signal to a worker once some iteration has ended, or a little later."""
+
+    def __init__(self, client, number, which=0, after=0.0, iteration=2):
+        self.client, self.number, self.which = client, number, which
+        self.after, self.iteration, self.struck = after, iteration, None
+
+    def __call__(self, record):
+        if record.iteration < self.iteration or self.struck is not None:
+            return
+        self.struck = pids(self.client)[self.which]
+        if self.number == signal.SIGSTOP:
+            stopped_pids.append(self.struck)
+        timer = threading.Timer(self.after, os.kill, [self.struck, self.number])
+        timer.start()
+        if not self.after:
+            timer.join()
+
+
+@BY_NAME
+@pytest.mark.parametrize(("which", "after"), [(0, 0.0), (1, 0.02)])
+def test_a_killed_worker_is_replaced(method, which, after, client, study, by_threads, tmp_path):
+    client.wait_for_workers(2, timeout=30)
+    strike, log = Strike(client, signal.SIGKILL, which, after), ag.MessageLog()
+    result = ag.solve(study, method, executor=client, progress=strike, log=log)
+    assert strike.struck is not None
+    check_same(result, by_threads[method])
+    check_file(result, tmp_path)
+    iterations = result.history["iteration"].values
+    assert iterations.tolist() == list(range(1, len(iterations) + 1))
+    assert (np.diff(result.history["lower_bound"].values) >= 0).all()
+
+
+def test_a_worker_that_is_lost_during_the_proof_is_replaced(client, study, by_threads, monkeypatch):
+    from ambigrid import session
+
+    certify, struck = session.certify_team, []
+
+    def strike(team, agreement, gap, budget):
+        if not struck:
+            struck.append(pids(client)[0])
+            os.kill(struck[0], signal.SIGKILL)
+        return certify(team, agreement, gap, budget)
+
+    client.wait_for_workers(2, timeout=30)
+    monkeypatch.setattr(session, "certify_team", strike)
+    check_same(ag.solve(study, METHODS[1], executor=client), by_threads[METHODS[1]])
+
+
+def test_an_interruption_leaves_what_there_is(client, study, tmp_path):
+    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+
+    def strike(record):
+        if record.iteration == 2:
+            timer.start()
+
+    result = ag.solve(
+        study, ag.CutSharing(iterations=10_000), executor=client, gap=1e-15, progress=strike
+    )
+    assert result.status in (ag.Status.INTERRUPTED, ag.Status.CONVERGED)
+    check_file(result, tmp_path)
+
+
+def test_a_hung_worker_meets_the_time_limit(data, study, monkeypatch, tmp_path):
+    monkeypatch.setattr(Cluster, "grace", 1.0)
+    with started(data, 2) as client:
+        strike = Strike(client, signal.SIGSTOP, iteration=1)
+        begun = time.monotonic()
+        result = ag.solve(
+            study, METHODS[1], executor=client, gap=1e-15, time_limit=4.0, progress=strike,
+            parts="parts",
+        )  # fmt: skip
+        spent = time.monotonic() - begun - result.attribute("build_seconds")
+    assert strike.struck is not None
+    assert result.status is ag.Status.TIME_LIMIT
+    assert 3.0 < spent < 10.0
+    (hung,) = {"transmission", "distribution_1"} - set(result.attribute("parts"))
+    assert f"{hung} did not answer in time." in result.attribute("message")
+    assert f"No part of the result was saved by {hung}." in result.attribute("message")
+    assert sum(result.agents.values()) == pytest.approx(result.objective)
+    check_file(result, tmp_path)
+
+
+def test_without_any_worker_left_the_run_ends_with_an_error(data, study, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "_WAIT", 1.0)
+    with started(data, 1) as client:
+        (nanny,) = client.cluster.workers.values()
+        nanny.auto_restart = False
+        strike = Strike(client, signal.SIGKILL)
+        result = ag.solve(study, METHODS[1], executor=client, gap=1e-15, progress=strike)
+    assert strike.struck is not None
+    assert result.status is ag.Status.ERROR
+    assert result.attribute("message") == "The Dask cluster has no worker."
+    assert result.objective == np.inf
+    assert np.isfinite(result.bound)
+    assert result.agents == {}
+    check_file(result, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"method": ag.Centralized()}, "this method gathers all data in one place"),
+        ({"checkpoint": "state.npz"}, "solve, checkpoint: a checkpoint holds what operators know"),
+        ({"resume": "state.npz"}, "solve, resume: a checkpoint holds what operators know"),
+    ],
+)
+def test_what_would_gather_data_is_refused(client, study, options, words):
+    with pytest.raises(ag.InputError, match=words):
+        ag.solve(study, executor=client, **options)
+
+
+def test_a_case_in_memory_is_refused(client):
+    with pytest.raises(ag.InputError) as caught:
+        ag.solve(ag.EVFlexibility(make_case()), executor=client)
+    assert str(caught.value) == (
+        "solve, executor: on a cluster every operator reads its own group of a case file; got a "
+        "case in memory. Save the case with ag.save_case and give the study its path."
+    )
+
+
+def test_parts_without_a_cluster_are_refused():
+    with pytest.raises(ag.InputError, match="only operators on a cluster save parts"):
+        ag.solve(ag.EVFlexibility(make_case()), parts="parts")
+
+
+def test_what_is_wrong_with_the_data_is_said_on_the_worker_only(client, study, data):
+    bad = make_case(steps=STEPS)
+    bad["distribution_1"]["load_active"][0, 0] = -123.456
+    bad.to_netcdf(data / "bad.nc", engine="h5netcdf")
+    xr.open_datatree("case.nc", engine="h5netcdf").to_netcdf("bad.nc", engine="h5netcdf")
+    with pytest.raises(ag.InputError) as caught:
+        ag.solve(ag.EVFlexibility("bad.nc"), executor=client)
+    assert str(caught.value) == (
+        "distribution_1: this operator's data or program cannot be used. Look for the reason in "
+        "the log of its worker."
+    )
