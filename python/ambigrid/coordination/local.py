@@ -79,6 +79,9 @@ class UnsolvableError(SolverError):
         self.agent, self.status = agent, status
         super().__init__(f"The program of {agent} is {status}.")
 
+    def __reduce__(self) -> tuple[type[UnsolvableError], tuple[str, Status]]:
+        return UnsolvableError, (self.agent, self.status)
+
 
 class LocalAgent:
     """One operator. It answers requests; all else about it stays at home.
