@@ -112,7 +112,7 @@ def solve(
         )
     remote = is_client(executor)
     if remote:
-        check_options(checkpoint=checkpoint, resume=resume)
+        check_options(method, checkpoint=checkpoint, resume=resume)
     elif parts is not None:
         raise InputError(
             "only operators on a cluster save parts of their own",

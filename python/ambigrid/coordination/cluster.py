@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from uuid import uuid4
 
 from ambigrid.coordination.agents import Coupling, Notice
+from ambigrid.coordination.centralized import Centralized
 from ambigrid.coordination.homes import LostAgentError, SilentAgentError, addressed, joined
+from ambigrid.coordination.method import Method
 from ambigrid.coordination.resident import Resident
 from ambigrid.errors import AmbigridError, InputError, SolverError
 
@@ -207,13 +209,20 @@ async def _awaited(answer: Any) -> Any:
     return await answer
 
 
-def check_options(**options: object) -> None:
+def check_options(method: Method, **options: object) -> None:
     """Refuse what would bring operators' own knowledge to the coordinator.
 
     Raises
     ------
     InputError
     """
+    if method.name == Centralized.name:
+        raise InputError(
+            "this method gathers all data in one place, and the agents' stay on their workers",
+            where="solve, method",
+            got=method.name,
+            fix="use ADMM or CutSharing, or threads instead of a cluster",
+        )
     for name, value in options.items():
         if value is not None:
             raise InputError(
