@@ -102,7 +102,7 @@ class Session:
                 found = self._findings()
             if agreement.status is Status.INFEASIBLE:
                 self.message = self._diagnosis()
-        except SolverError as error:
+        except (SolverError, LostAgentError) as error:
             self.message = str(error)
             agreement = replace(agreement, status=Status.ERROR)
         return Ending(agreement, proof, found, self.message)

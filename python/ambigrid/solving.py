@@ -163,9 +163,16 @@ def _homes(
             yield homes
     elif isinstance(executor, Executor):
         yield Threads(study, executor)
-    else:
+    elif executor is None:
         with ThreadPoolExecutor(threads or cpu_count() or 1) as pool:
             yield Threads(study, pool)
+    else:
+        raise InputError(
+            "unknown executor",
+            where="solve, executor",
+            got=repr(executor),
+            fix="give a concurrent.futures.Executor or a distributed.Client",
+        )
 
 
 def _digest(ambiguities: Mapping[str, AmbiguitySet]) -> str:

@@ -43,6 +43,7 @@ def solve(method, **options):
         ({"threads": 0}, "solve, threads: there must be a thread; got 0. Give 1 or more."),
         ({"method": "admm"}, "solve, method: unknown method; got 'admm'. Give ADMM(), "),
         ({"method": ag.ADMM}, "solve, method: unknown method; got <class"),
+        ({"executor": 3}, "solve, executor: unknown executor; got 3. Give a concurrent.futures."),
         ({"resume": "absent.npz"}, "absent.npz: this checkpoint cannot be read"),
     ],
 )

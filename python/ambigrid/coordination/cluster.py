@@ -9,9 +9,9 @@ import asyncio
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -46,6 +46,36 @@ def is_client(executor: object) -> TypeGuard[distributed.Client]:
     """Whether an executor is a client of a Dask cluster; nothing is imported to find out."""
     known = sys.modules.get("distributed")
     return known is not None and isinstance(executor, known.Client)
+
+
+@contextmanager
+def connected(address: str) -> Iterator[distributed.Client]:
+    """Connect to the scheduler of a cluster.
+
+    Raises
+    ------
+    InputError
+        If `distributed` is not installed, or no scheduler answers.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise InputError(
+            "a cluster needs the package distributed",
+            where="--scheduler",
+            fix="install it with pip install 'ambigrid[distributed]'",
+        ) from error
+    try:
+        client = Client(address, timeout=_WAIT)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "no scheduler answers there",
+            where="--scheduler",
+            got=address,
+            fix="start one with `dask scheduler` and give its address, such as tcp://10.0.0.1:8786",
+        ) from error
+    with client:
+        yield client
 
 
 @dataclass(frozen=True)
