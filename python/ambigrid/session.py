@@ -137,7 +137,7 @@ class Session:
         """
         status = Status.ERROR
         try:
-            self.team.settle()
+            self.team.settle(self.run.budget.remaining)
             recover(self.team, self.run, self.method)
             return None
         except LostAgentError:
@@ -208,6 +208,9 @@ class Session:
         except KeyboardInterrupt:
             self.message = "interrupted by the user during the proof: agreed on, but not proved"
             agreement = replace(agreement, status=Status.INTERRUPTED)
+        except LostAgentError:
+            self.run.budget.discount(budget.elapsed - started)
+            raise
         except SolverError as error:
             self.message = f"the proof was not finished: {error}"
         budget.stop()
@@ -237,7 +240,9 @@ class Session:
         calls = {}
         for name in self.team.names:
             own = {c.name: prices[c.name] for c in joined(self.team.homes.couplings, name)}
-            told = np.concatenate([price.to_numpy().ravel() for price in own.values()])
+            told = np.concatenate(
+                [np.zeros(0), *(price.to_numpy().ravel() for price in own.values())]
+            )
             last = self.team.log.last_iteration
             self.team.log.note(COORDINATOR, name, last, "save", multipliers=told)
             calls[name] = ("save", folder, run, own)

@@ -99,8 +99,8 @@ def on_the_wire(monkeypatch):
     """Everything that a worker sends to the coordinator."""
     seen, answer = [], Cluster._answer
 
-    async def watched(self, name, method, arguments):
-        found = await answer(self, name, method, arguments)
+    async def watched(self, home, method, arguments):
+        found = await answer(self, home, method, arguments)
         seen.append((method, found))
         return found
 
@@ -143,6 +143,7 @@ def test_the_answer_of_threads_from_messages_only(
     kinds = Counter(type(found) for _, found in on_the_wire)
     assert set(kinds) <= {Answer, list, type(None), str, int}
     assert kinds[Answer] == len([m for m in log if m.receiver == "coordinator"])
+    assert set(client.run(lambda dask_worker: len(dask_worker.state.actors)).values()) == {0}
     told = [notice for _, found in on_the_wire if isinstance(found, list) for notice in found]
     assert [type(notice) for notice in told] == [Notice]
 

@@ -36,7 +36,10 @@ _LOOK = 0.5
 """Time between two looks at whether an agent's home still exists, s."""
 
 _WAIT = 30.0
-"""How long to wait for a worker where there is none, or for one to take an agent in, s."""
+"""How long to wait for a worker where there is none, s."""
+
+_PLACING = 120.0
+"""How long a worker may take to load this package and take an agent in, s."""
 
 _LOSSES = 3
 """How often one agent may be lost before the run is given up."""
@@ -151,9 +154,7 @@ class Cluster:
         ends = time.monotonic() + seconds
         self._ready -= {name for name in self.names if self._gone(name)}
         lost = tuple(name for name in self.names if name not in self._ready)
-        for name in lost:
-            if self._gone(name):
-                self._place(name, min(seconds, _WAIT))
+        self._place([name for name in lost if self._gone(name)], seconds)
         if not self.couplings:
             told = self._gather(dict.fromkeys(self.names, ("preamble",)), ends)
             self.notices = [notice for notices in told.values() for notice in notices]
@@ -168,32 +169,39 @@ class Cluster:
     def _gone(self, name: str) -> bool:
         return name not in self._homes or self._homes[name].gone
 
-    def _place(self, name: str, seconds: float) -> None:
-        """Make an actor on the worker with the fewest."""
-        self._homes.pop(name, None)
+    def _place(self, names: Sequence[str], seconds: float) -> None:
+        """Make actors, each on a worker with the fewest."""
+        addresses = self._addresses(min(seconds, _WAIT)) if names else []
+        taken = Counter(home.address for home in self._homes.values() if not home.gone)
+        placing = {}
+        for name in names:
+            address = min(addresses, key=lambda known: taken[known])
+            taken[address] += 1
+            placing[name] = address, self._actor(name, address)
+        for name, (address, future) in placing.items():
+            with suppress(Exception):  # who has no home then is lost
+                actor = future.result(timeout=min(seconds, _PLACING))
+                self._homes[name] = _Home(address, actor, future)
+        for name in names:
+            if self._gone(name):
+                raise LostAgentError(name)
+
+    def _actor(self, name: str, address: str) -> Any:
         if self._placed[name] > _LOSSES:
-            raise SolverError(
-                f"The worker of {name} was lost {_LOSSES} times; see the workers' logs."
-            )
-        taken = Counter(home.address for home in self._homes.values())
-        address = min(self._addresses(seconds), key=lambda known: taken[known])
+            raise SolverError(f"{name} was lost with its worker {self._placed[name]} times.")
         self._placed[name] += 1
-        future = self._client.submit(
+        self._homes.pop(name, None)
+        return self._client.submit(
             Resident, self._study, name, actor=True, key=f"{name}-{uuid4().hex}",
             workers=[address], allow_other_workers=False,
         )  # fmt: skip
-        try:
-            self._homes[name] = _Home(address, future.result(timeout=seconds), future)
-        except Exception as error:
-            future.cancel()
-            raise LostAgentError(name) from error
 
     def _addresses(self, seconds: float) -> list[str]:
         """Addresses of all workers, once there is one."""
         ends = time.monotonic() + seconds
         while True:
             found: dict[str, int] = {}
-            with suppress(OSError, TimeoutError):
+            with suppress(Exception):  # without an answer there is no worker
                 found = self._client.nthreads()
             if found:
                 return list(found)
@@ -213,26 +221,29 @@ class Cluster:
     async def _attend(
         self, future: Future[Any], name: str, method: str, arguments: tuple[Any, ...]
     ) -> None:
-        """Wait for an actor's answer as long as the actor exists."""
+        """Wait for an actor's answer; an actor that cannot give one is lost."""
+        home = self._homes.get(name)
         try:
-            future.set_result(await self._answer(name, method, arguments))
+            if home is None:
+                raise LostAgentError(name)
+            future.set_result(await self._answer(home, method, arguments))
         except AmbigridError as error:
             future.set_exception(error)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             lost = LostAgentError(name)
             lost.__cause__ = error
-            self._homes.pop(name, None)
+            if self._homes.get(name) is home:
+                self._homes.pop(name, None)
             future.set_exception(lost)
 
-    async def _answer(self, name: str, method: str, arguments: tuple[Any, ...]) -> Any:
-        home = self._homes[name]
+    async def _answer(self, home: _Home, method: str, arguments: tuple[Any, ...]) -> Any:
         answer = asyncio.ensure_future(_awaited(getattr(home.actor, method)(*arguments)))
         while not home.gone:
             done, _ = await asyncio.wait({answer}, timeout=_LOOK)
             if done:
                 return answer.result()
         answer.cancel()
-        raise LostAgentError(name)
+        raise ConnectionError(f"the worker at {home.address} is gone")
 
 
 async def _awaited(answer: Any) -> Any:

@@ -199,12 +199,15 @@ class Team:
         if self._terms is not None:
             self.agree(self._terms)
 
-    def settle(self) -> None:
-        """Wait until no agent is at work, after something has cut a question short."""
+    def settle(self, seconds: float = 0.0) -> None:
+        """Wait until no agent is at work, after something has cut a question short.
+
+        Who is still at work some seconds and the grace later is silent.
+        """
         self.homes.stop(name for name, future in self._running.items() if not future.done())
         for future in self._running.values():
             future.cancel()
-        self._wait(self.homes.grace, ALL_COMPLETED)
+        self._wait(seconds + self.homes.grace, ALL_COMPLETED)
 
     def _gather(self, calls: Mapping[str, tuple[Any, ...]], budget: Budget) -> dict[str, Any]:
         if self.silent & set(calls):

@@ -24,12 +24,12 @@ import numpy as np
 import xarray as xr
 
 from ambigrid.ambiguity import AmbiguitySet, Wasserstein
-from ambigrid.cases.checks import TOLERANCE
 from ambigrid.cases.source import CaseSource
 from ambigrid.coordination.agents import Agent, Coupling, Notice
 from ambigrid.errors import InputError
-from ambigrid.networks import renewable, thermal
+from ambigrid.networks import thermal
 from ambigrid.program import TwoStageProgram
+from ambigrid.studies.ev_checks import check_choice, check_feeders, check_outcomes
 from ambigrid.studies.ev_interpretation import (
     AgentSolution,
     distribution_summary,
@@ -95,8 +95,8 @@ class EVFlexibility:
     name: ClassVar[str] = "ev-flexibility"
 
     def __post_init__(self) -> None:
-        _check_choice("mode", self.mode, get_args(Mode))
-        _check_choice("boundary_call", self.boundary_call, get_args(BoundaryCall))
+        check_choice("mode", self.mode, get_args(Mode))
+        check_choice("boundary_call", self.boundary_call, get_args(BoundaryCall))
         if not 0.0 <= self.voltage_margin < 0.1:
             raise InputError(
                 "the voltage margin must lie in [0, 0.1)",
@@ -179,7 +179,7 @@ class EVFlexibility:
         told = self._notices() if notices is None else notices
         imports = {notice.sender: notice.values for notice in told}
         data = self.data(self.transmission)
-        _check_feeders(data, imports, self.distributions)
+        check_feeders(data, imports, self.distributions)
         stacked = xr.concat([imports[str(d)] for d in data["distribution"].values], "distribution")
         return stacked.assign_coords(distribution=data["distribution"])
 
@@ -276,7 +276,7 @@ class EVFlexibility:
     def _ambiguity(self, data: xr.Dataset, program: TwoStageProgram) -> AmbiguitySet:
         agent = str(data.attrs["name"]), str(data.attrs["kind"])
         filled = self.ambiguity.filled(data["renewable_samples"], data["weight"], agent)
-        _check_outcomes(filled, data, program)
+        check_outcomes(filled, data, program)
         return filled
 
     def _names(self, kind: str) -> tuple[str, ...]:
@@ -294,57 +294,3 @@ def _distances(agent: Agent) -> dict[str, xr.DataArray]:
         "radius": xr.DataArray(ball.radius, attrs={"units": "MW"}),
         "median_sample_distance": xr.DataArray(between, attrs={"units": "MW"}),
     }
-
-
-def _check_feeders(
-    data: xr.Dataset, imports: Mapping[str, xr.DataArray], feeders: tuple[str, ...]
-) -> None:
-    """Refuse boundaries that are not those of the feeders, hour by hour."""
-    named = data["distribution"].values.tolist()
-    if sorted(named) != sorted(feeders):
-        raise InputError(
-            "the boundaries and the distribution groups do not have the same names",
-            where=f"{data.attrs['name']}/distribution",
-            got=f"{', '.join(named)} beside the groups {', '.join(feeders)}",
-            fix="name a boundary bus and limit for each distribution group",
-        )
-    for name, values in imports.items():
-        if not np.array_equal(values["time"], data["time"]):
-            raise InputError(
-                f"the time coordinate differs from that of {data.attrs['name']}",
-                where=f"{name}/time",
-                fix="give all groups the same time",
-            )
-
-
-def _check_outcomes(ambiguity: AmbiguitySet, data: xr.Dataset, program: TwoStageProgram) -> None:
-    """Refuse an ambiguity set with outcomes below zero or above what a unit can ever have."""
-    uncertain, where = program.uncertain, f"{data.attrs['name']}, {type(ambiguity).__name__}"
-    least, greatest = ambiguity.checked(uncertain).extremes
-    most = uncertain.pack(renewable.most_available(data).to_dataset(name="renewable"))
-    if (least < 0.0).any():
-        j = int(np.argmin(least))
-        raise InputError(
-            "an outcome must not be negative",
-            where=f"{where}, {uncertain.describe(j)}",
-            got=f"{least[j]:g} MW",
-            fix="raise it to 0",
-        )
-    if (greatest > most + TOLERANCE).any():
-        j = int(np.argmax(greatest - most))
-        raise InputError(
-            f"an outcome must not exceed the installed capacity of {most[j]:g} MW",
-            where=f"{where}, {uncertain.describe(j)}",
-            got=f"{greatest[j]:g} MW",
-            fix="lower it, or raise renewable_capacity of the case",
-        )
-
-
-def _check_choice(what: str, got: object, legal: tuple[str, ...]) -> None:
-    if got not in legal:
-        raise InputError(
-            f"unknown {what}",
-            where=EVFlexibility.name,
-            got=got,
-            fix=f"use one of {', '.join(legal)}",
-        )
