@@ -4,6 +4,7 @@ The coordinator's own case file holds the names and kinds of the operators and n
 the workers, in another folder, find the file with the data.
 """
 
+import asyncio
 import logging
 import os
 import pickle
@@ -11,6 +12,7 @@ import signal
 import threading
 import time
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from typer.testing import CliRunner
 
 import ambigrid as ag
 from ambigrid import session
+from ambigrid.algorithms.stopping import Budget
 from ambigrid.cases import case_hash
 from ambigrid.cases.source import CaseSource
 from ambigrid.cli import app
@@ -27,7 +30,8 @@ from ambigrid.coordination import cluster as module
 from ambigrid.coordination.agents import Notice
 from ambigrid.coordination.cluster import Cluster
 from ambigrid.coordination.local import UnsolvableError
-from ambigrid.coordination.messages import WHITELIST, Answer
+from ambigrid.coordination.messages import WHITELIST, Answer, Request
+from ambigrid.coordination.resident import Resident
 
 distributed = pytest.importorskip("distributed", reason="distributed is not installed")
 
@@ -152,6 +156,34 @@ def test_the_coordinator_s_file_holds_no_data(study):
     for name in study.names:
         with pytest.raises(ag.InputError, match="the variable is missing"):
             study.data(name)
+
+
+def test_nothing_else_can_be_asked_of_an_operator_at_home():
+    assert {name for name in vars(Resident) if not name.startswith("_")} == {
+        *("preamble", "settle_in", "agree", "answer", "stop"),
+        *("integer_decision", "programs", "diagnosis", "save"),
+    }
+
+
+def test_work_that_waits_for_its_turn_is_stopped_with_the_rest(data, monkeypatch):
+    resident = Resident(ag.EVFlexibility(data / "case.nc"), "distribution_1")
+    seen = []
+    monkeypatch.setattr(
+        resident, "_local", SimpleNamespace(answer=lambda request, budget: seen.append(budget)),
+        raising=False,
+    )  # fmt: skip
+    at_work, waiting = Budget(60.0), Budget(60.0)
+    resident.answer(Request("bound"), at_work)
+    asyncio.run(resident.stop())
+    resident.answer(Request("bound"), waiting)
+    resident.answer(Request("bound"), Budget(60.0))
+    assert [budget.expired for budget in seen] == [True, True, False]
+
+
+def test_a_budget_arrives_with_what_is_left():
+    budget = pickle.loads(pickle.dumps(Budget(5.0)))
+    assert 4.0 < budget.remaining <= 5.0
+    assert pickle.loads(pickle.dumps(Budget())).remaining == np.inf
 
 
 def test_a_study_travels_without_the_data_that_were_read_here(data):

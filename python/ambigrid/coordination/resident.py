@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -41,7 +43,7 @@ class Resident:
 
     def __init__(self, study: Study, name: str) -> None:
         self._study, self._name = study, name
-        self._budget = Budget()
+        self._budget, self._stopped = Budget(), -inf
         self._notices: Sequence[Notice] = ()
 
     def preamble(self) -> list[Notice]:
@@ -62,10 +64,13 @@ class Resident:
     def answer(self, request: Request, budget: Budget) -> Answer:
         """Answer a request."""
         self._budget = budget
+        if budget.started <= self._stopped:
+            budget.stop()
         return self._guarded(lambda: self._local.answer(request, budget))
 
     async def stop(self) -> None:
-        """End the present work after its present solve; this does not wait for its turn."""
+        """End what is at work, or waits for its turn, after a solve; this itself does not wait."""
+        self._stopped = time.monotonic()
         self._budget.stop()
 
     def integer_decision(self) -> str:
