@@ -33,6 +33,35 @@ def timed(methods: Methods) -> Iterator[dict[str, float]]:
         yield spent
 
 
+@contextmanager
+def by_agent(owner: type, name: str) -> Iterator[dict[str, float]]:
+    """Add up the processor seconds that every agent spends in a method while the block runs.
+
+    Parameters
+    ----------
+    owner : type
+        Class of the agents, which have a ``name``.
+    name : str
+        The method; one agent is in it once at a time.
+
+    Yields
+    ------
+    dict of agent name to seconds of its threads
+    """
+    spent: dict[str, float] = defaultdict(float)
+    method = getattr(owner, name)
+
+    def counted(agent: Any, *arguments: Any, **options: Any) -> Any:
+        started = time.thread_time()
+        try:
+            return method(agent, *arguments, **options)
+        finally:
+            spent[agent.name] += time.thread_time() - started
+
+    with patch.object(owner, name, counted):
+        yield spent
+
+
 def seconds(work: Callable[[], Any]) -> float:
     """Return the wall time of a piece of work, s."""
     started = time.perf_counter()

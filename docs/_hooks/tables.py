@@ -5,8 +5,10 @@ A page asks for one by a line of its own: ``<!-- table: schema transmission -->`
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -187,6 +189,21 @@ def _choices(metavar: str) -> str:
     return ", ".join(f"`{choice}`" for choice in metavar.split("|") if choice)
 
 
+def _benchmark(name: str) -> str:
+    """Tables, notes and picture that ``python -m benchmarks NAME --publish`` has written."""
+    folder = Path(__file__).parent.parent / "benchmarks"
+    if not (folder / f"{name}.json").is_file():
+        return f"*Not measured yet: `python -m benchmarks {name} --publish`.*"
+    written = json.loads((folder / f"{name}.json").read_text())
+    parts = []
+    if (folder / f"{name}.png").is_file():
+        parts.append(f"![{written['tables'][0]['title']}](benchmarks/{name}.png)")
+    for table in written["tables"]:
+        parts += [f"**{table['title']}**", _table(table["columns"], table["rows"])]
+    machine = ", ".join(f"{what} {found}" for what, found in written["machine"].items())
+    return "\n\n".join([*parts, *written["notes"], f"*Measured with: {machine}.*"])
+
+
 def _public(_: str | None) -> str:
     import ambigrid
 
@@ -197,6 +214,7 @@ _TABLES: dict[str, Callable[[Any], str]] = {
     "applicability": _applicability,
     "assumed": _assumed,
     "assumptions": _assumptions,
+    "benchmark": _benchmark,
     "cli": _cli,
     "public": _public,
     "questions": _questions,

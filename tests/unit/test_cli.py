@@ -164,20 +164,46 @@ def test_reproduce_prints_a_row_per_claim(monkeypatch):
     rows = [dict(zip(keys, row, strict=True)) for row in figures]
     asked = {}
 
-    def reproduce(case, progress, *, folder):
-        asked.update(case=case, folder=str(folder))
+    def reproduce(case, progress, *, seeds, folder, claims):
+        asked.update(case=case, seeds=seeds, folder=str(folder), claims=claims)
         return rows
 
     monkeypatch.setattr("ambigrid.studies.reproduce.reproduce", reproduce)
     text = call("reproduce", "t30d2").stdout
-    assert asked == {"case": "t30d2", "folder": "results/reproduce-t30d2"}
+    assert asked == {
+        "case": "t30d2",
+        "seeds": [0, 1, 2],
+        "folder": "results/reproduce-t30d2",
+        "claims": None,
+    }
     endings = [line.split()[-1] for line in text.splitlines()[3:]]
     assert endings == ["holds", "why", "holds", "reported"]
     table = call("reproduce", "t30d2", "--markdown", "--folder", "mine").stdout
     assert asked["folder"] == "mine"
     assert "| DRO vs RO | -10.11 % | -3 % | **does not hold** | why |" in table
     printed = json.loads(call("reproduce", "t30d2", "--json").stdout)
-    assert printed == {"case": "t30d2", "gap_to_centralized": 0.002, "rows": rows}
+    assert printed == {"case": "t30d2", "gap_to_centralized": 0.002, "not_run": [], "rows": rows}
+
+
+@pytest.mark.parametrize(
+    ("note", "status"), [("left out", 0), ("interrupted before it was known", 1)]
+)
+def test_reproduce_says_what_was_not_run(monkeypatch, note, status):
+    row = {"name": "cost_1_2", "claim": "1 < 2", "seed": "yes", "ours": "not run", "holds": None}
+    asked = {}
+
+    def reproduce(case, progress, **how):
+        asked.update(how)
+        return [{**row, "note": note, "value": None}]
+
+    monkeypatch.setattr("ambigrid.studies.reproduce.reproduce", reproduce)
+    done = call("reproduce", "t118d10", "--seeds", "0,3", "--claims", "wind_cost, radius_cost")
+    assert (asked["seeds"], asked["claims"]) == ([0, 3], ["wind_cost", "radius_cost"])
+    assert done.exit_code == status
+    assert f"not run: {note}" in done.stdout
+    assert "Not run: cost_1_2." in done.stdout
+    assert json.loads(call("reproduce", "--json").stdout)["not_run"] == ["cost_1_2"]
+    assert "data seeds are whole numbers" in call("reproduce", "--seeds", "one").stderr
 
 
 def test_catalogues():

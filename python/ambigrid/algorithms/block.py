@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ambigrid.algorithms.recourse import Vertex
+from ambigrid.algorithms.recourse import RecourseProgram, Vertex
 from ambigrid.algorithms.vertex_search import Found, VertexSearch
 from ambigrid.ambiguity import AmbiguitySet
 from ambigrid.labels import Vector
@@ -36,7 +36,9 @@ class Block:
         self.ambiguity = ambiguity.checked(program.uncertain)
         self.risk = reformulate(self.ambiguity)
         centres = len(self.risk.searches(self.risk.static().lower))
-        self.searches = [VertexSearch(program) for _ in range(centres)]
+        recourse = RecourseProgram(program)
+        solvers = [recourse.twin() if k else recourse for k in range(centres)]
+        self.searches = [VertexSearch(program, solver) for solver in solvers]
 
     @property
     def recourse_solves(self) -> int:
@@ -62,7 +64,7 @@ class Block:
         law = self.risk.worst_case(theta)[1]
         groups = self.risk.searches(static)
         chosen = [k for k in range(len(groups)) if self.risk.grows or law[k] > 1e-9]
-        found = tuple(self.searches[k].best(x, groups[k], thorough=False) for k in chosen)
+        found = tuple(self.searches[k].glance(x, groups[k]) for k in chosen)
         excess = sum(
             law[k] * (item.value - theta[k]) for k, item in zip(chosen, found, strict=True)
         )

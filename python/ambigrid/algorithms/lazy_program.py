@@ -1,19 +1,20 @@
 """A linear program that is solved again and again with other right-hand sides, kept small.
 
 Two reductions, both exact. A row with a single column becomes a bound of that column, and its
-dual is read from the reduced cost. An inequality whose sides never change waits outside the
-solver until a solution violates it; network limits mostly never do.
+dual is read from the reduced cost. Any other inequality waits outside the solver until a solution
+violates it; network limits, long rows, mostly never do.
 """
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
 
 from ambigrid.engines import LinearProgram, PersistentProgram, Solution, SolveStatus
-from ambigrid.labels import Vector
+from ambigrid.labels import Positions, Vector
 
 _FEASIBILITY = 1e-9
 """Violation of a waiting row, in its own unit, above which it enters the solver."""
@@ -25,34 +26,52 @@ class LazyProgram:
     Parameters
     ----------
     program : LinearProgram
-        All rows; their sides are the first ones.
-    waiting : bool array (rows,)
-        Inequalities with sides that never change, which may wait outside the solver.
+        All rows; their sides are the first ones, and a side that is infinite then stays so.
     """
 
-    def __init__(self, program: LinearProgram, waiting: np.ndarray) -> None:
+    def __init__(self, program: LinearProgram) -> None:
         self._full = program
-        counts = np.diff(program.matrix.indptr)
-        self._single = np.flatnonzero((counts == 1) & ~waiting)
+        single = np.diff(program.matrix.indptr) == 1
+        one_sided = np.isinf(program.row_lower) | np.isinf(program.row_upper)
+        self._single = np.flatnonzero(single)
         entries = program.matrix[self._single]
         self._column, self._factor = entries.indices.astype(np.intp), entries.data
-        self._kept = np.flatnonzero(~waiting & (counts != 1))
-        self._waiting = np.flatnonzero(waiting)
+        self._kept = np.flatnonzero(~single & ~one_sided)
+        self._waiting = np.flatnonzero(~single & one_sided)
         self._limits = sp.csr_array(program.matrix[self._waiting])
         self._entered = np.zeros(0, dtype=np.intp)
-        self._solver = PersistentProgram(
-            replace(
-                program,
-                matrix=sp.csr_array(program.matrix[self._kept]),
-                row_lower=program.row_lower[self._kept],
-                row_upper=program.row_upper[self._kept],
-            )
-        )
-        self._numbers = np.arange(len(self._kept))
+        self._outside = np.ones(len(self._waiting), dtype=bool)
         self._changing = np.unique(self._column)
+        self._solver = PersistentProgram(self._inside())
+        self._model: LazyProgram | None = None
+
+    def twin(self) -> LazyProgram:
+        """Another solver of the same program, which begins where this one is by then."""
+        twin = copy(self)
+        twin._model = self
+        return twin
+
+    def _begin(self) -> None:
+        """Take over the rows and the basis of the program whose twin this is."""
+        if self._model is not None:
+            self._entered, self._outside = self._model._entered, self._model._outside.copy()
+            self._solver = PersistentProgram(self._inside())
+            self._solver.start_from(self._model._solver)
+            self._model = None
+
+    def _inside(self) -> LinearProgram:
+        """Return the program with the rows that the solver has."""
+        rows = np.concatenate([self._kept, self._entered])
+        return replace(
+            self._full,
+            matrix=sp.csr_array(self._full.matrix[rows]),
+            row_lower=self._full.row_lower[rows],
+            row_upper=self._full.row_upper[rows],
+        )
 
     def solve(self, row_lower: Vector, row_upper: Vector) -> Solution:
         """Solve with new sides of all rows; duals come back for all rows."""
+        self._begin()
         lower, upper, low_row, high_row = self._column_bounds(row_lower, row_upper)
         crossing = lower - upper
         if (crossing > 1e-9 * (1.0 + np.abs(upper))).any():
@@ -60,12 +79,12 @@ class LazyProgram:
         upper = np.maximum(lower, upper)
         columns = self._changing
         self._solver.set_column_bounds(columns, lower[columns], upper[columns])
-        self._solver.set_row_bounds(self._numbers, row_lower[self._kept], row_upper[self._kept])
+        inside = np.concatenate([self._kept, self._entered])
+        self._solver.set_row_bounds(np.arange(len(inside)), row_lower[inside], row_upper[inside])
         solution = self._solver.solve()
-        while solution.status is SolveStatus.OPTIMAL and self._enter_violated(solution.primal):
+        while len(entering := self._missing(solution, row_lower, row_upper)):
+            self._enter(entering, row_lower, row_upper)
             solution = self._solver.solve()
-        if solution.status is SolveStatus.UNBOUNDED and self._enter(self._waiting_outside()):
-            return self.solve(row_lower, row_upper)
         if solution.status is not SolveStatus.OPTIMAL:
             return self._unsolved(solution.status)
         return self._with_all_duals(solution, low_row, high_row)
@@ -89,27 +108,23 @@ class LazyProgram:
         high_row[self._column[binding]] = np.flatnonzero(binding)
         return lower, upper, low_row, high_row
 
-    def _enter_violated(self, primal: Vector) -> int:
-        if not len(self._waiting):
-            return 0
-        activity = self._limits @ primal
+    def _missing(self, solution: Solution, row_lower: Vector, row_upper: Vector) -> Positions:
+        """Rows outside that the solution violates; all of them where they must bound it."""
         rows = self._waiting
-        excess = np.maximum(
-            activity - self._full.row_upper[rows], self._full.row_lower[rows] - activity
-        )
-        violated = excess > _FEASIBILITY * (1.0 + np.abs(activity))
-        violated &= ~np.isin(rows, self._entered)
-        return self._enter(rows[violated])
+        if solution.status is SolveStatus.UNBOUNDED:
+            return np.asarray(rows[self._outside])
+        if solution.status is not SolveStatus.OPTIMAL:
+            return rows[:0]
+        activity = self._limits @ solution.primal
+        excess = np.maximum(activity - row_upper[rows], row_lower[rows] - activity)
+        violated = self._outside & (excess > _FEASIBILITY * (1.0 + np.abs(activity)))
+        return np.asarray(rows[violated])
 
-    def _waiting_outside(self) -> np.ndarray:
-        return np.setdiff1d(self._waiting, self._entered)
-
-    def _enter(self, rows: np.ndarray) -> int:
-        if len(rows):
-            matrix = sp.csr_array(self._full.matrix[rows])
-            self._solver.add_rows(matrix, self._full.row_lower[rows], self._full.row_upper[rows])
-            self._entered = np.concatenate([self._entered, rows])
-        return len(rows)
+    def _enter(self, rows: Positions, row_lower: Vector, row_upper: Vector) -> None:
+        matrix = sp.csr_array(self._full.matrix[rows])
+        self._solver.add_rows(matrix, row_lower[rows], row_upper[rows])
+        self._entered = np.concatenate([self._entered, rows])
+        self._outside[np.searchsorted(self._waiting, rows)] = False
 
     def _with_all_duals(
         self, solution: Solution, low_row: np.ndarray, high_row: np.ndarray

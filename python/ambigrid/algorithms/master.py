@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
+from ambigrid.algorithms.active_rows import ActiveRows
 from ambigrid.algorithms.block import Block
 from ambigrid.algorithms.cut_pool import CutPool
 from ambigrid.algorithms.recourse import Cut, Vertex
@@ -24,7 +25,6 @@ from ambigrid.engines import (
     Solution,
     SolveStatus,
     solve_linear,
-    solve_quadratic,
 )
 from ambigrid.labels import Positions, Vector
 
@@ -74,6 +74,7 @@ class Master:
         self._rows: list[sp.csr_array] = []
         self._row_lower, self._row_upper = np.zeros(0), np.zeros(0)
         self._solver: PersistentProgram | None = None
+        self._active = ActiveRows()
         self._x: list[Positions] = []
         self._static: list[Positions] = []
         self._first_rows: list[int] = []
@@ -205,6 +206,7 @@ class Master:
         self._rows = [sp.csr_array(matrix[np.flatnonzero(keep)])]
         self._row_lower, self._row_upper = self._row_lower[keep], self._row_upper[keep]
         self._row_cut = self._row_cut[keep]
+        self._active.keep(keep)
         if self._solver is not None:
             self._solver.delete_rows(rows)
 
@@ -272,6 +274,7 @@ class Master:
         self._row_upper = np.concatenate([self._row_upper, upper])
         tags = np.full((len(lower), 2), -1, dtype=np.intp) if tags is None else tags
         self._row_cut = np.concatenate([self._row_cut, tags])
+        self._active.append(len(lower))
         if self._solver is not None:
             self._solver.add_rows(matrix, lower, upper)
 
@@ -306,7 +309,9 @@ class Master:
             return self._point(self._warm().solve(time_limit), 0.0)
         program = self.linear_program()
         shifted = replace(program, cost=program.cost + shift)
-        solution = _solve_convex(shifted, hessian, time_limit, self._near(proximal), self._unit())
+        solution = self._active.solve(
+            shifted, hessian, self._near(proximal), self._unit(), time_limit
+        )
         return self._point(solution, constant)
 
     def solve_within(self, reach: float, time_limit: float = np.inf) -> MasterPoint:
@@ -317,7 +322,9 @@ class Master:
         )
         hessian = self.hessian()
         if hessian.nnz:
-            solution = _solve_convex(bounded, hessian, time_limit, None, self._unit())
+            solution = self._active.solve(
+                bounded, hessian, np.zeros(len(self._cost)), self._unit(), time_limit
+            )
         else:
             solution = PersistentProgram(bounded, self._integer).solve(time_limit)
         return self._point(replace(solution, bound=-np.inf), 0.0)
@@ -352,7 +359,8 @@ class Master:
             shift, program.lower, program.upper, matrix, row_lower, row_upper
         )
         near, unit = self._near(centres), self._unit()
-        return self._point(_solve_convex(projection, hessian, time_limit, near, unit), constant)
+        solution = self._active.solve(projection, hessian, near, unit, time_limit)
+        return self._point(solution, constant)
 
     def distance(self, index: int, columns: Positions, values: Vector) -> tuple[float, Vector]:
         """1-norm distance of some first-stage columns' values to feasible ones, and its slope.
@@ -505,22 +513,6 @@ def _widened(matrix: sp.csr_array, columns: int) -> sp.csr_array:
     wide = matrix.copy()
     wide.resize((matrix.shape[0], columns))
     return wide
-
-
-def _solve_convex(
-    program: LinearProgram,
-    hessian: sp.csr_array,
-    time_limit: float,
-    near: Vector | None,
-    unit: Vector,
-) -> Solution:
-    """Solve; a claim that nothing is feasible counts only if the simplex method agrees."""
-    solution = solve_quadratic(program, hessian, time_limit, near, unit)
-    if solution.status is SolveStatus.INFEASIBLE:
-        feasibility = solve_linear(replace(program, cost=np.zeros(len(program.cost))))
-        if feasibility.status is not SolveStatus.INFEASIBLE:
-            return replace(solution, status=SolveStatus.ERROR)
-    return solution
 
 
 def _spread(parts: list[tuple[Positions, sp.csr_array]], rows: int, width: int) -> sp.csr_array:

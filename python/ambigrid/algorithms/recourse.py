@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -71,12 +72,20 @@ class RecourseProgram:
         if columns.integer.any():
             self._mixed = PersistentProgram(linear, columns.integer)
         else:
-            self._lazy = LazyProgram(linear, constant_rows(program))
+            self._lazy = LazyProgram(linear)
         self._elastic: PersistentProgram | None = None
         self._T, self._D = sp.csr_array(program.T.T), sp.csr_array(program.D.T)
         self._upper = sp.csr_array(program.call_upper.matrix.T)
         self._lower = sp.csr_array(program.call_lower.matrix.T)
         self.solves = 0
+
+    def twin(self) -> RecourseProgram:
+        """Another solver of the same program, which begins where this one is by then."""
+        if self._lazy is None:
+            return RecourseProgram(self._program)
+        twin = copy(self)
+        twin._lazy, twin._elastic, twin.solves = self._lazy.twin(), None, 0
+        return twin
 
     def value(self, x: Vector, vertex: Vertex) -> RecourseValue:
         """Solve at x and a vertex; an infeasible point yields a feasibility cut.
@@ -161,9 +170,3 @@ class RecourseProgram:
             )
             self._elastic = PersistentProgram(elastic)
         return self._elastic
-
-
-def constant_rows(program: TwoStageProgram) -> np.ndarray:
-    """Inequalities in y alone: their right-hand side is the same for every x, δ and ξ."""
-    touched = sum(np.diff(matrix.indptr) for matrix in (program.T, program.D, program.H))
-    return np.asarray((program.second_rows.sense != "=") & (touched == 0))

@@ -33,13 +33,12 @@ class Found:
 class VertexSearch:
     """Fast search at one centre.
 
-    A quick search climbs from the best pattern of the last call and from one of a few others,
-    another one every time; a thorough search climbs from all of them.
+    A glance climbs from the best pattern of the last call. A quick search climbs also from one of a
+    few others, another one every time; a thorough search climbs from all of them.
     """
 
-    def __init__(self, program: TwoStageProgram) -> None:
-        self._program = program
-        self._recourse = RecourseProgram(program)
+    def __init__(self, program: TwoStageProgram, recourse: RecourseProgram) -> None:
+        self._program, self._recourse = program, recourse
         self._memory = np.zeros(program.adversarial.size, dtype=np.int8)
         self._others = [self._within_budget(p) for p in _patterns(program.adversarial.size)]
         self._turn = 0
@@ -71,9 +70,15 @@ class VertexSearch:
             for search in searches
             for start in self._starts(x, search, thorough)
         ]
-        winner = max(found, key=lambda item: item.value)
-        self._memory = winner.vertex.pattern
-        return winner
+        return self._best_of(found)
+
+    def glance(self, x: Vector, searches: list[Search]) -> Found:
+        """Climb from the best pattern of the last call only; as `best` where there is none."""
+        if not self._memory.any():
+            return self.best(x, searches, thorough=False)
+        starts = [Vertex(search.outcome, self._memory) for search in searches]
+        pairs = zip(searches, starts, strict=True)
+        return self._best_of([self._climb(x, search, start) for search, start in pairs])
 
     def lists_all(self, searches: list[Search]) -> bool:
         """Whether a thorough search tries every vertex, so that its value is the maximum."""
@@ -89,6 +94,9 @@ class VertexSearch:
                     known[vertex.key] = self._recourse.value(x, vertex)
                 recourse = known[vertex.key]
                 found.append(Found(vertex, recourse, recourse.value - penalty(search, vertex)))
+        return self._best_of(found)
+
+    def _best_of(self, found: list[Found]) -> Found:
         winner = max(found, key=lambda item: item.value)
         self._memory = winner.vertex.pattern
         return winner

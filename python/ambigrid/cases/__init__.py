@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import xarray as xr
 
 from ambigrid.cases.folder import read_folder
 from ambigrid.cases.netcdf import case_hash, read_case, write_case
-from ambigrid.cases.system import System, build_system
+from ambigrid.cases.system import System, build_system, within
 from ambigrid.cases.t30d2 import T30D2
-from ambigrid.cases.t118 import T118D10, scale_case
+from ambigrid.cases.t118 import MOST_FEEDERS, T118D10, scale_case, t118
 from ambigrid.cases.template import write_template
 from ambigrid.cases.validation import validate_case
 from ambigrid.errors import InputError
@@ -30,11 +31,31 @@ __all__ = [
 ]
 
 BUILT_IN: dict[str, System] = {system.name: system for system in (T30D2, T118D10)}
+OTHER_SIZES = {T118D10.name: f"t118d1 … t118d{MOST_FEEDERS} have another number of feeders"}
+
+_T118 = re.compile(r"t118d(?P<feeders>\d+)")
 
 
 def list_cases() -> dict[str, str]:
-    """Names of the built-in systems, each with its title."""
-    return {name: system.title for name, system in BUILT_IN.items()}
+    """Names of the built-in systems, each with its title and what other sizes there are."""
+    return {
+        name: "; ".join(filter(None, (system.title, OTHER_SIZES.get(name))))
+        for name, system in BUILT_IN.items()
+    }
+
+
+def built_in(name: str) -> System | None:
+    """Describe the built-in system of a name: one that is listed, or ``t118dN``.
+
+    Raises
+    ------
+    InputError
+        When ``t118dN`` asks for less than 1 or more than 100 feeders.
+    """
+    found = _T118.fullmatch(name)
+    if name in BUILT_IN or found is None:
+        return BUILT_IN.get(name)
+    return t118(within(int(found["feeders"]), 1, MOST_FEEDERS, where=name, what="feeders"))
 
 
 def load_case(
@@ -49,8 +70,8 @@ def load_case(
     Parameters
     ----------
     name_or_path : str or Path
-        Name of a built-in system, or path of a case file (NetCDF) or folder (see
-        :func:`ambigrid.cases.template.write_template`).
+        Name of a built-in system (``t30d2``, ``t118d1`` to ``t118d100``), or path of a case file
+        (NetCDF) or folder (see :func:`ambigrid.cases.template.write_template`).
     seed : int
         Data seed of a built-in system.
     wind_penetration : float, optional
@@ -69,9 +90,9 @@ def load_case(
         When there is no such case or it fails a check.
     """
     name = str(name_or_path)
-    if name in BUILT_IN:
+    if (system := built_in(name)) is not None:
         tree = build_system(
-            BUILT_IN[name], seed=seed, wind_penetration=wind_penetration, scenarios=scenarios
+            system, seed=seed, wind_penetration=wind_penetration, scenarios=scenarios
         )
         made = {"seed": seed, "wind_penetration": wind_penetration, "scenarios": scenarios}
         tree.attrs["built_with"] = json.dumps(made)  # what a result needs to make it again

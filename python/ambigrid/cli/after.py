@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ambigrid.cli.common import (
+    NOT_SOLVED,
     AsJson,
     choose,
     output_paths,
     parse_days,
+    parse_seeds,
     print_json,
     print_table,
     say,
@@ -35,7 +37,12 @@ CALLS: dict[str, Literal["requested", "worst", "none"]] = {
 
 
 def reproduce(
-    case: Annotated[str, typer.Argument(help="Name of a built-in system.")] = "t30d2",
+    case: Annotated[str, typer.Argument(help="A system of the source: t30d2, t118d10.")] = "t30d2",
+    seeds: Annotated[str, typer.Option(help="Data seeds, such as 0,1,2.")] = "0,1,2",
+    claims: Annotated[
+        str | None,
+        typer.Option(help="Names of claims to judge, such as cost_1_2,wind_cost; by default all."),
+    ] = None,
     folder: Annotated[
         Path | None,
         typer.Option(
@@ -49,17 +56,27 @@ def reproduce(
     as_json: AsJson = False,
 ) -> None:
     """Print the source document's claims beside what comes out here."""
-    from ambigrid.studies.reproduce import as_markdown, headlines
+    from ambigrid.studies.reproduce import INTERRUPTED, as_markdown, headlines, not_run
     from ambigrid.studies.reproduce import reproduce as reproduce_case
 
-    rows = reproduce_case(case, say, folder=folder or Path("results", f"reproduce-{case}"))
+    rows = reproduce_case(
+        case,
+        say,
+        seeds=parse_seeds(seeds),
+        folder=folder or Path("results", f"reproduce-{case}"),
+        claims=None if claims is None else [name.strip() for name in claims.split(",")],
+    )
     if as_json:
-        print_json({"case": case, **headlines(rows), "rows": rows})
+        print_json({"case": case, **headlines(rows), "not_run": not_run(rows), "rows": rows})
     elif markdown:
         print(as_markdown(rows), end="")
     else:
         cells = ([row["claim"], row["seed"], row["ours"], _verdict(row)] for row in rows)
         print_table(f"Reproduction of {case}", ("claim", "source", "ours", "holds"), cells)
+        if missing := not_run(rows):
+            print(f"\nNot run: {', '.join(missing)}.")
+    if any(row["note"] == INTERRUPTED for row in rows):
+        raise typer.Exit(NOT_SOLVED)
 
 
 def plot(
@@ -166,5 +183,8 @@ def _picture_path(result: Path, output: Path | None, name: str, *, several: bool
 
 
 def _verdict(row: dict[str, Any]) -> str:
+    from ambigrid.studies.reproduction.judging import NOT_RUN
+
     words = {True: "holds", False: "does not hold", None: "reported"}[row["holds"]]
+    words = NOT_RUN if row["ours"] == NOT_RUN else words
     return f"{words}: {row['note']}" if row.get("note") else words

@@ -132,6 +132,25 @@ def parse_days(text: str | None) -> int | Literal["all"] | None:
     return int(text)
 
 
+def parse_seeds(text: str) -> list[int]:
+    """Read data seeds, such as ``0,1,2``.
+
+    Raises
+    ------
+    InputError
+        If one is not a whole number of at least 0.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise InputError(
+            "data seeds are whole numbers of at least 0",
+            where="--seeds",
+            got=repr(text),
+            fix="write --seeds 0,1,2",
+        )
+    return [int(part) for part in parts]
+
+
 def output_paths(output: Path | None, name: str) -> tuple[Path, Path]:
     """Give the result file and the picture beside it: ``DIR/name.nc`` or the file asked for."""
     target = output or Path("results")

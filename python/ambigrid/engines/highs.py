@@ -87,6 +87,12 @@ class PersistentProgram:
         if len(rows):
             self._highs.deleteRows(len(rows), rows.astype(np.int32))
 
+    def start_from(self, other: PersistentProgram) -> None:
+        """Begin with the last basis of a program with the same columns and rows, if it has one."""
+        basis = other._highs.getBasis()
+        if basis.valid:
+            self._highs.setBasis(basis)
+
     def solve(self, time_limit: float = np.inf) -> Solution:
         """Solve from the last basis.
 

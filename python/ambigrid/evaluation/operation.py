@@ -12,7 +12,6 @@ import pandas as pd
 import scipy.sparse as sp
 
 from ambigrid.algorithms.lazy_program import LazyProgram
-from ambigrid.algorithms.recourse import constant_rows
 from ambigrid.engines import LinearProgram, SolveStatus
 from ambigrid.errors import InputError, SolverError
 from ambigrid.labels import Labels, Vector
@@ -49,8 +48,7 @@ class DayProgram:
         np.maximum.at(self._row_step, entries.row, self._step[entries.col])
         later = self._row_step[entries.row] > self._step[entries.col]
         self._states = np.unique(entries.col[later])
-        self._waiting = constant_rows(program)
-        self._solver = LazyProgram(self._linear_program(), self._held(self._waiting, fill=False))
+        self._solver = LazyProgram(self._linear_program())
 
     def whole_day(self, outcome: Vector, call: Vector) -> Vector:
         """Return the recourse y when the whole day of ξ and δ is known from the start.
@@ -94,7 +92,7 @@ class DayProgram:
         columns = self._program.recourse
         rhs = self._program.recourse_rhs(self._x, call, outcome)
         lower, upper = self._program.second_rows.bounds(rhs)
-        past = (self._row_step < step) & ~self._waiting
+        past = self._row_step < step
         lower[past], upper[past] = -np.inf, np.inf
         states = np.clip(done, columns.lower, columns.upper)[self._states]
         fixed = self._step[self._states] < step
@@ -123,7 +121,7 @@ class DayProgram:
             self._held(upper, fill=np.inf),
         )
 
-    def _held(self, rows: np.ndarray, fill: float | bool) -> np.ndarray:
+    def _held(self, rows: Vector, fill: float) -> np.ndarray:
         return np.concatenate([rows, np.full(len(self._states), fill)])
 
 

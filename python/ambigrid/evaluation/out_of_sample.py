@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import xarray as xr
 
+from ambigrid.algorithms.recourse import RecourseProgram
 from ambigrid.algorithms.vertex_search import VertexSearch
 from ambigrid.cases import case_hash
 from ambigrid.coordination.agents import Agent
@@ -155,7 +156,8 @@ class Operator:
             return requested
         if kind == "none":
             return requested.copy(data=np.zeros(requested.shape))
-        program, search = self.agent.program, VertexSearch(self.agent.program)
+        program = self.agent.program
+        search = VertexSearch(program, RecourseProgram(program))
         found = [
             search.best(self.x, [Search(outcome)], thorough=False)
             for outcome in self._outcomes(outcomes)

@@ -199,7 +199,9 @@ def test_certificate_stops_at_its_tolerance(no_listing):
 def test_worse_vertices_come_back_with_their_cuts(no_listing):
     block, x, static, exact = evaluated("empirical", 7)
     poor = tuple(
-        VertexSearch(block.program)._found(x, group[0], vertices(block.program, group)[0])
+        VertexSearch(block.program, RecourseProgram(block.program))._found(
+            x, group[0], vertices(block.program, group)[0]
+        )
         for group in block.risk.searches(static)
     )
     evaluation = replace(exact, found=poor)

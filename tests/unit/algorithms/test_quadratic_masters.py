@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 import ambigrid as ag
-from ambigrid.algorithms import master as masters
+from ambigrid.algorithms import active_rows
 from ambigrid.algorithms.block import Block
 from ambigrid.algorithms.master import Master, Proximal
 from ambigrid.engines import LinearProgram, SolveStatus, clarabel, solve_quadratic
@@ -58,13 +58,13 @@ def hold(master):
     ids=["solve", "project"],
 )
 def test_nobody_is_called_infeasible_on_an_interior_point_method_s_word(monkeypatch, solve):
-    honest = masters.solve_quadratic
+    honest = active_rows.solve_quadratic
 
     def wrong(*given):
         return replace(honest(*given), status=SolveStatus.INFEASIBLE)
 
     assert solve(make_master()).status is SolveStatus.OPTIMAL
     assert solve(make_master(lower=2.0)).status is SolveStatus.INFEASIBLE
-    monkeypatch.setattr(masters, "solve_quadratic", wrong)
+    monkeypatch.setattr(active_rows, "solve_quadratic", wrong)
     assert solve(make_master()).status is SolveStatus.ERROR
     assert solve(make_master(lower=2.0)).status is SolveStatus.INFEASIBLE

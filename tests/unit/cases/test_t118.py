@@ -1,5 +1,7 @@
 """The 118-bus systems: figures of the source and of the published data, sizes, reproducibility."""
 
+import json
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -25,7 +27,26 @@ def feeders(case: xr.DataTree) -> list[xr.Dataset]:
 
 
 def test_it_is_listed():
-    assert "10 33-bus feeders" in list_cases()["t118d10"]
+    title = list_cases()["t118d10"]
+    assert "10 33-bus feeders" in title
+    assert "t118d1 … t118d100" in title
+
+
+def test_every_size_has_a_name(small):
+    named = load_case("t118d2")
+    assert case_hash(named) == case_hash(small)
+    assert named.attrs["name"] == "t118d2"
+    fewer = load_case("t118d1", scenarios=2, seed=3)
+    assert len(feeders(fewer)) == 1
+    again = load_case("t118d1", **json.loads(fewer.attrs["built_with"]))
+    assert case_hash(again) == case_hash(fewer)
+
+
+@pytest.mark.parametrize("feeders", [0, 101])
+def test_names_of_sizes_outside_their_range(feeders):
+    message = f"t118d{feeders}: the number of feeders must lie between 1 and 100; got {feeders}"
+    with pytest.raises(InputError, match=message):
+        load_case(f"t118d{feeders}")
 
 
 def test_the_buses_of_the_description(case):

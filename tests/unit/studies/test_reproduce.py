@@ -16,6 +16,7 @@ from ambigrid.solving import solve
 from ambigrid.studies import reproduce as module
 from ambigrid.studies.ev_flexibility import EVFlexibility
 from ambigrid.studies.reproduction import claims, recipes, worst_cases
+from ambigrid.studies.reproduction.accounts import ACCOUNTS
 from ambigrid.studies.reproduction.common_set import (
     CommonSet,
     beyond_offer,
@@ -30,10 +31,12 @@ from ambigrid.studies.reproduction.judging import (
     Interval,
     change,
     cost_ordering,
+    falling,
     rising,
     smaller,
 )
-from ambigrid.studies.reproduction.runs import Runs
+from ambigrid.studies.reproduction.runs import NotRunError, Runs
+from ambigrid.studies.reproduction.topics import TOPICS, chosen_topics, plan
 
 SEEDS = (0, 1, 2)
 COSTS = {"both": 60_000.0, "distribution_only": 70_000.0, "none": 80_000.0}
@@ -43,8 +46,8 @@ AMBIGUITY = {"wasserstein": 0.0, "box": 40_000.0, "empirical": -10_000.0}
 class FakeRuns:
     """Results that follow the source; `special` replaces attributes of a recipe's result."""
 
-    def __init__(self, special=()):
-        self.special = dict(special)
+    def __init__(self, special=(), system="t30d2"):
+        self.special, self.account = dict(special), ACCOUNTS[system]
         self.asked = []
 
     def study(self, recipe):
@@ -106,7 +109,7 @@ def history(rounds):
 
 
 def judged(runs=None, seeds=SEEDS):
-    rows = module.judge(runs or FakeRuns(), module.JUDGES["t30d2"], seeds)
+    rows = module.judge(runs or FakeRuns(), TOPICS, seeds)
     return {row["name"]: row for row in rows}
 
 
@@ -185,9 +188,11 @@ def test_an_upper_bound_that_is_not_proved_is_named():
 
 
 def test_robust_cost_is_compared_with_the_lower_bound():
-    runs = FakeRuns({recipes.case_5(seed): {"objective": 1e9, "bound": 62_500.0} for seed in SEEDS})
+    runs = FakeRuns(
+        {recipes.case_5(seed, 120.0): {"objective": 1e9, "bound": 62_500.0} for seed in SEEDS}
+    )
     assert judged(runs)["cost_dro_ro"]["ours"].startswith("−1.59 %")
-    low = FakeRuns({recipes.case_5(1): {"bound": 61_000.0}})
+    low = FakeRuns({recipes.case_5(1, 120.0): {"bound": 61_000.0}})
     assert judged(low)["cost_dro_ro"]["holds"] is False
 
 
@@ -201,32 +206,90 @@ def test_the_transmission_cost_is_bounded_by_what_the_others_leave():
 
 
 def test_agreement_is_read_from_the_residuals():
-    run = fake_result(1.0, recipes.at_penalty(15.0))
-    assert claims.agreed_at(run) == 5
-    assert claims.agreed_at(run, residual=0.05) is None
+    run = fake_result(1.0, recipes.at_penalty(0, 15.0))
+    assert claims.agreed_at(run, boundaries=2) == 5
+    assert claims.agreed_at(run, boundaries=1) is None
+    assert claims.agreed_at(run, boundaries=10, residual=0.01) is None
 
 
 def test_a_claim_that_cannot_be_judged_says_why():
     def broken(runs, seeds):
-        """Judge nothing."""
         raise SolverError("The master failed.")
 
-    (row,) = module.judge(FakeRuns(), [broken], SEEDS)
-    assert (row["claim"], row["holds"], row["note"]) == (
-        "Judge nothing.", False, "The master failed.",
+    topic = replace(TOPICS[-1], judge=broken)
+    row = module.judge(FakeRuns(), [topic], SEEDS)[-1]
+    assert (row["name"], row["ours"], row["holds"], row["note"]) == (
+        "wall_seconds", "not judged", False, "The master failed.",
     )  # fmt: skip
 
 
-def test_the_plan_covers_what_claims_ask_for_and_starts_with_the_cases():
-    runs = FakeRuns()
+@pytest.mark.parametrize("system", ACCOUNTS)
+def test_the_plan_covers_what_claims_ask_for_and_starts_with_the_cases(system):
+    runs = FakeRuns(system=system)
     judged(runs)
-    planned = list(dict.fromkeys(recipes.plan(SEEDS)))
+    planned = plan(TOPICS, runs.account, SEEDS)
     assert set(runs.asked) <= set(planned)
     for seed in SEEDS:
         radii = [recipes.at_radius(seed, radius) for radius in recipes.RADII]
         assert {*radii, recipes.case_6(seed)} <= set(planned)
     assert planned[:3] == [recipes.case_1(0), recipes.case_2(0), recipes.case_3(0)]
     assert len({recipe.name for recipe in planned}) == len(planned)
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.claims[0])
+@pytest.mark.parametrize("system", ACCOUNTS)
+def test_a_topic_judges_its_claims_from_its_own_solves(topic, system):
+    runs = FakeRuns(system=system)
+    rows = topic.judge(runs, SEEDS)
+    assert tuple(row.name for row in rows) == topic.claims
+    assert set(runs.asked) <= set(plan([topic], runs.account, SEEDS))
+
+
+@pytest.mark.parametrize("system", ACCOUNTS)
+def test_every_claim_of_the_source_belongs_to_one_topic(system):
+    names = [name for topic in TOPICS for name in topic.claims]
+    assert sorted(names) == sorted(ACCOUNTS[system].claims)
+
+
+def test_the_larger_system_has_the_source_s_figures():
+    rows = judged(FakeRuns(system="t118d10"))
+    assert rows["cost_1_2"]["seed"] == "−60,280 $"
+    assert rows["cost_1_2"]["ours"].startswith("−10,083 $ (−14.08 %); ")
+    assert rows["worst_shedding_relative"]["seed"] == "−25.84 MW"
+    assert rows["worst_shedding_relative"]["ours"].startswith("−1.00 MWh (1.00 against 2.00 MWh)")
+    assert rows["expected_shedding_1_3"]["seed"] == "−31.64 %"
+    assert "at penalty 20, residual 0.1 MW × 10" in rows["admm_iterations"]["claim"]
+    assert (rows["admm_iterations"]["seed"], rows["admm_iterations"]["holds"]) == ("20", True)
+    assert "20: " in rows["penalty_sweep"]["ours"]
+    assert rows["wall_seconds"]["seed"] == "9,613 s, serial"
+    reported = {name for name, row in rows.items() if row["holds"] is None}
+    assert reported == {name for name, row in rows.items() if row["seed"] == "–"}
+    assert reported == {
+        "line_loading_max", "line_loading_average", "ignored_reserve_up", "ignored_reserve_down",
+        "ignored_violation_relative", "ignored_violation_absolute",
+    }  # fmt: skip
+
+
+def test_worst_cases_over_the_radius_are_judged_where_they_are_claimed():
+    small, large = (judged(FakeRuns(system=system)) for system in ACCOUNTS)
+    assert small["radius_shedding"]["holds"] is None
+    assert large["radius_shedding"]["holds"] is False  # the faked losses rise with the radius
+    assert falling([3.0, 2.0, 1.0], "MWh").holds
+    assert not falling([3.0, 3.0, 1.0], "MWh").holds
+    assert not falling([0.0, 0.0, 0.0], "MWh").holds
+
+
+def test_claims_that_were_left_out_are_named():
+    topics = chosen_topics(["cost_1_3", "wall_seconds"])
+    rows = module.judge(FakeRuns(), topics, SEEDS)
+    assert [row["name"] for row in rows] == list(ACCOUNTS["t30d2"].claims)
+    left = module.not_run(rows)
+    run = {"cost_1_2", "cost_2_3", "cost_1_3", "wall_seconds"}
+    assert {row["name"] for row in rows} - set(left) == run
+    assert all(row["holds"] is None for row in rows if row["name"] in left)
+    assert module.as_markdown(rows).count("| not run | not run | left out |") == len(left)
+    with pytest.raises(InputError, match="there is no such claim; got 'cost'"):
+        chosen_topics(["cost"])
 
 
 def test_markdown_has_a_line_per_row():
@@ -298,6 +361,46 @@ def test_an_interrupted_solve_ends_the_reproduction_and_is_not_kept(solver, tmp_
     assert not list(tmp_path.iterdir())
 
 
+def test_closed_runs_give_what_is_kept_and_solve_nothing(solver, tmp_path):
+    Runs("t30d2", tmp_path, print).result(recipes.case_1(0))
+    runs = Runs("t30d2", tmp_path, print)
+    runs.close()
+    assert runs.result(recipes.case_1(0)).status == "converged"
+    with pytest.raises(NotRunError, match="distribution-only"):
+        runs.result(recipes.case_2(0))
+    with pytest.raises(NotRunError, match="losses"):
+        runs.measured("losses", recipes.case_1(0), lambda: xr.Dataset())
+    assert len(solver.solved) == 1
+
+
+def test_an_interrupted_reproduction_judges_what_is_there(solver, monkeypatch, tmp_path):
+    topics, lines = chosen_topics(["wall_seconds"]), []
+    names = [name for topic in topics for name in topic.claims]
+    first = module.reproduce("t118d10", lines.append, [0], tmp_path, names)[-1]
+    assert (first["ours"], first["seed"], first["holds"]) == ("20 s", "9,613 s, serial", True)
+    assert lines[0] == "solve 1 of 1: seed-0_certify-True"
+    solver.status = "interrupted"
+    rows = module.reproduce("t118d10", lines.append, [0], tmp_path, ["wall_seconds", "cost_1_2"])
+    notes = {row["name"]: row["note"] for row in rows}
+    assert "interrupted; the same command continues from here" in lines
+    assert (notes["cost_1_2"], notes["wind_cost"]) == (module.INTERRUPTED, module.LEFT_OUT)
+    assert rows[-1]["ours"] == "20 s"
+
+
+def test_a_solve_that_fails_is_not_tried_again(solver, monkeypatch):
+    tried, lines = [], []
+
+    def failing(study, method, **options):
+        tried.append(1)
+        raise SolverError("The master failed.")
+
+    monkeypatch.setattr("ambigrid.solving.solve", failing)
+    row = module.reproduce("t30d2", lines.append, [0], None, ["wall_seconds"])[-1]
+    assert (row["ours"], row["note"]) == ("not judged", "The master failed.")
+    assert lines[-1] == "seed-0_certify-True failed: The master failed."
+    assert len(tried) == 1
+
+
 def test_measurements_are_made_once_and_kept(solver, tmp_path):
     made = []
 
@@ -363,6 +466,7 @@ def test_more_calls_never_look_better(planned):
 def test_plans_are_compared_on_the_calls_of_all(planned):
     study, result = planned
     runs = SimpleNamespace(
+        account=ACCOUNTS["t30d2"],
         study=lambda recipe: study,
         result=lambda recipe: result,
         measured=lambda name, recipe, measure: measure(),

@@ -86,15 +86,23 @@ class Claim:
         The claim in words.
     figure : str
         The source's figure.
+    judged : bool
+        Whether there is a verdict; otherwise the figures are only reported.
     """
 
     name: str
     text: str
     figure: str
+    judged: bool = True
+
+    @property
+    def absolute(self) -> bool:
+        """Whether the source gives a difference in $ or MW instead of a share."""
+        return self.figure.endswith(("$", "MW"))
 
     def row(self, findings: Sequence[Finding], note: str = "", value: float | None = None) -> Row:
         """Put the findings of all data seeds into one row; it holds if it holds on each."""
-        judged = [finding.holds for finding in findings]
+        judged = [finding.holds if self.judged else None for finding in findings]
         holds = None if None in judged or not judged else all(judged)
         margins = [finding.margin for finding in findings if finding.margin]
         parts = [f"margin {'; '.join(margins)}"] if margins else []
@@ -108,11 +116,17 @@ class Claim:
             value,
         )
 
+    def not_run(self, why: str) -> Row:
+        """Make the row of a claim that nothing is known about."""
+        return Row(self.name, self.text, self.figure, NOT_RUN, None, why)
 
-def cost_ordering(low: Interval, high: Interval) -> Finding:
+
+def cost_ordering(low: Interval, high: Interval, *, absolute: bool = False) -> Finding:
     """Judge whether one cost is below another: their intervals must not overlap."""
-    margin = low.margin_below(high)
-    return Finding(change(low.upper, high.upper), margin > 0.0, f"{100 * margin:+.2f} %")
+    margin, ours = low.margin_below(high), change(low.upper, high.upper)
+    if absolute:
+        ours = f"{_signed(low.upper - high.upper, ',.0f')} $ ({ours})"
+    return Finding(ours, margin > 0.0, f"{100 * margin:+.2f} %")
 
 
 def rising(costs: Iterable[Interval]) -> Finding:
@@ -125,12 +139,16 @@ def rising(costs: Iterable[Interval]) -> Finding:
     return Finding(steps, least > 0.0, f"{100 * least:+.2f} %")
 
 
-def smaller(value: float, than: float, units: str) -> Finding:
+def smaller(value: float, than: float, units: str, *, absolute: bool = False) -> Finding:
     """Judge whether a figure is smaller than another by more than rounding."""
-    return Finding(
-        f"{change(value, than)} ({value:.2f} against {than:.2f} {units})",
-        than - value > NOTICEABLE * max(abs(than), 1.0),
-    )
+    ours = f"{_signed(value - than, '.2f')} {units}" if absolute else change(value, than)
+    return Finding(f"{ours} ({value:.2f} against {than:.2f} {units})", _noticeably(value, than))
+
+
+def falling(values: Sequence[float], units: str) -> Finding:
+    """Judge whether figures fall from each to the next by more than rounding."""
+    shown = ", ".join(f"{value:.2f}" for value in values)
+    return Finding(f"{shown} {units}", all(_noticeably(b, a) for a, b in pairwise(values)))
 
 
 def larger(value: float, than: float, units: str) -> Finding:
@@ -138,6 +156,7 @@ def larger(value: float, than: float, units: str) -> Finding:
     return Finding(f"{value - than:+.2f} {units}", value - than > NOTICEABLE * max(abs(than), 1.0))
 
 
+NOT_CLAIMED, NOT_RUN = "–", "not run"
 NOTICEABLE = 1e-3
 """Difference, relative to the larger of the figure and one unit, that counts as one."""
 
@@ -149,3 +168,11 @@ def change(value: float, reference: float) -> str:
     if abs(reference) < 1e-9:
         return "both zero" if abs(value) < 1e-9 else "from zero"
     return f"{100 * (value / reference - 1):+.2f} %".replace("-", "−")
+
+
+def _noticeably(value: float, below: float) -> bool:
+    return below - value > NOTICEABLE * max(abs(below), 1.0)
+
+
+def _signed(value: float, form: str) -> str:
+    return f"{value:+{form}}".replace("-", "−")

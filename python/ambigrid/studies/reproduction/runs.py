@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 import xarray as xr
 
 from ambigrid.cases import load_case
-from ambigrid.errors import InputError
+from ambigrid.errors import AmbigridError, InputError
 from ambigrid.files import read_tree, write_tree
 from ambigrid.results import Result, load_result
 from ambigrid.status import Status
 from ambigrid.studies.ev_flexibility import EVFlexibility
+from ambigrid.studies.reproduction.accounts import ACCOUNTS, Account
 
 if TYPE_CHECKING:
     from ambigrid.studies.reproduction.recipes import Recipe
@@ -24,8 +25,23 @@ CERTIFICATE_LIMIT = 600.0
 _NOT_KEPT = (Status.INTERRUPTED, Status.ERROR)
 
 
+class NotRunError(AmbigridError):
+    """A result is not there, and nothing more is to be solved."""
+
+
 class Source(Protocol):
-    """Where claims find their figures."""
+    """Where claims find their figures.
+
+    Attributes
+    ----------
+    account : Account
+        What the source document says about the system.
+    """
+
+    @property
+    def account(self) -> Account:
+        """What the source document says about the system."""
+        ...
 
     def result(self, recipe: Recipe) -> Result:
         """Return the result of a solve."""
@@ -46,7 +62,7 @@ class Runs:
     Parameters
     ----------
     case_name : str
-        A built-in system.
+        A built-in system that the source document makes claims about.
     folder : Path, optional
         Where results are kept and found again; without one, in memory.
     progress : callable
@@ -57,9 +73,16 @@ class Runs:
         self, case_name: str, folder: Path | None, progress: Callable[[str], None]
     ) -> None:
         self._case_name, self._folder, self._progress = case_name, folder, progress
+        self.account = ACCOUNTS[case_name]
+        self._closed = False
+        self._failed: dict[Recipe, AmbigridError] = {}
         self._cases: dict[tuple[int, float | None], xr.DataTree] = {}
         self._results: dict[Recipe, Result] = {}
         self._measured: dict[str, xr.Dataset] = {}
+
+    def close(self) -> None:
+        """Solve and measure nothing more; what is known or kept is still given."""
+        self._closed = True
 
     def study(self, recipe: Recipe) -> EVFlexibility:
         """Return the study of a recipe; cases are built once."""
@@ -80,7 +103,13 @@ class Runs:
         ------
         KeyboardInterrupt
             If the user interrupts the solve; what was solved before is kept.
+        NotRunError
+            If it is not there and the runs are closed.
+        AmbigridError
+            If the solve fails; it is not tried again.
         """
+        if recipe in self._failed:
+            raise self._failed[recipe]
         if recipe not in self._results:
             kept = self._read(recipe)
             self._results[recipe] = self._solve(recipe) if kept is None else kept
@@ -93,6 +122,7 @@ class Runs:
             path, mark = self._path(file_name), self.study(recipe).source.hash
             kept = _measurement(path, mark) if path is not None else None
             if kept is None:
+                self._check_open(file_name)
                 self._progress(f"measuring {name.replace('_', ' ')}, seed {recipe.seed}")
                 kept = measure().assign_attrs(data_hash=mark)
                 if path is not None:
@@ -103,14 +133,19 @@ class Runs:
     def _solve(self, recipe: Recipe) -> Result:
         from ambigrid.solving import solve
 
-        result = solve(
-            self.study(recipe),
-            recipe.method,
-            seed=recipe.seed,
-            time_limit=recipe.time_limit,
-            certify=recipe.certify,
-            certificate_limit=CERTIFICATE_LIMIT,
-        )
+        self._check_open(recipe.name)
+        try:
+            result = solve(
+                self.study(recipe),
+                recipe.method,
+                seed=recipe.seed,
+                time_limit=recipe.time_limit,
+                certify=recipe.certify,
+                certificate_limit=CERTIFICATE_LIMIT,
+            )
+        except AmbigridError as error:
+            self._failed[recipe] = error
+            raise
         if result.status is Status.INTERRUPTED:
             raise KeyboardInterrupt
         self._progress(_line(recipe, result))
@@ -132,6 +167,10 @@ class Runs:
         if same:
             self._progress(f"{recipe.name}: kept from an earlier run")
         return kept if same else None
+
+    def _check_open(self, name: str) -> None:
+        if self._closed:
+            raise NotRunError(f"{name} is not there")
 
     def _path(self, name: str) -> Path | None:
         return None if self._folder is None else self._folder / f"{name}.nc"

@@ -15,16 +15,12 @@ from ambigrid.studies.reproduction.common_set import (
     found_patterns,
     offered,
 )
-from ambigrid.studies.reproduction.judging import Claim, Finding, Row, larger, smaller
+from ambigrid.studies.reproduction.judging import Finding, Row, falling, larger, smaller
 from ambigrid.studies.reproduction.recipes import Recipe
 from ambigrid.studies.reproduction.runs import Source
 
-_STOCHASTIC = {
-    "curtailment": "−37.53 %",
-    "shedding": "−45.19 %",
-    "boundary_violation": "−50.12 %",
-}
-_SETS = {"relative": "same shares of the own offer", "absolute": "same MW"}
+_SETS = ("relative", "absolute")
+"""Calls are the same shares of every plan's own offer, or the same MW."""
 _PLANS = "plan"
 
 
@@ -32,31 +28,27 @@ def against_stochastic(runs: Source, seeds: Sequence[int]) -> list[Row]:
     """ARO-DRO against ARO-SO: worst curtailment, shedding and violation on one common set."""
     measured = [stochastic_losses(runs, seed) for seed in seeds]
 
-    def finding(losses: xr.Dataset, loss: str, kind: str) -> Finding:
-        dro, so = losses[loss].sel(calls=kind, plan=["ARO-DRO", "ARO-SO"]).to_numpy()
-        return smaller(float(dro), float(so), "MWh")
+    def row(loss: str, kind: str) -> Row:
+        claim = runs.account.claims[f"worst_{loss}_{kind}"]
+        pairs = [
+            losses[loss].sel(calls=kind, plan=["ARO-DRO", "ARO-SO"]).to_numpy()
+            for losses in measured
+        ]
+        findings = [
+            smaller(float(dro), float(so), "MWh", absolute=claim.absolute) for dro, so in pairs
+        ]
+        note = "not a theorem; printed as found"
+        if kind == "absolute":
+            beyond = max(float(losses["beyond_offer"].max()) for losses in measured)
+            note += f"; calls exceed a plan's own offer by up to {beyond:.2f} MW"
+        return claim.row(findings, note)
 
-    rows = []
-    for loss, figure in _STOCHASTIC.items():
-        for kind, words in _SETS.items():
-            claim = Claim(
-                f"worst_{loss}_{kind}",
-                f"worst-case {loss.replace('_', ' ')}: ARO-DRO below ARO-SO; calls: {words}",
-                figure,
-            )
-            findings = [finding(losses, loss, kind) for losses in measured]
-            note = "not a theorem; printed as found"
-            if kind == "absolute":
-                beyond = max(float(losses["beyond_offer"].max()) for losses in measured)
-                note += f"; calls exceed a plan's own offer by up to {beyond:.2f} MW"
-            rows.append(claim.row(findings, note))
-    return rows
+    return [row(loss, kind) for loss in COMPARED for kind in _SETS]
 
 
 def ignoring_the_call(runs: Source, seeds: Sequence[int]) -> list[Row]:
     """Case 7: planned as if nothing were called, met by the calls of case 4."""
-    measured = [ignored_losses(runs, seed) for seed in seeds]
-    figures = {"up": "+11.59 MW", "down": "+9.28 MW"}
+    claims, measured = runs.account.claims, [ignored_losses(runs, seed) for seed in seeds]
 
     def reserve(seed: int, direction: str) -> Finding:
         feeders = runs.study(recipes.case_1(seed)).distributions
@@ -67,19 +59,17 @@ def ignoring_the_call(runs: Source, seeds: Sequence[int]) -> list[Row]:
         return larger(ignored, heeded, "MW h")
 
     rows = [
-        Claim(
-            f"ignored_reserve_{d}", f"ignoring the call: more reserve {d} is offered", figure
-        ).row([reserve(seed, d) for seed in seeds], "both feeders, summed over the day")
-        for d, figure in figures.items()
-    ]
-    for kind, words in _SETS.items():
-        claim = Claim(
-            f"ignored_violation_{kind}",
-            f"ignoring the call: more violation under the calls of case 4; {words}",
-            "+10.89 MW",
+        claims[f"ignored_reserve_{direction}"].row(
+            [reserve(seed, direction) for seed in seeds], "all feeders, summed over the day"
         )
-        rows.append(claim.row([_more_violation(losses, kind) for losses in measured]))
-    return rows
+        for direction in ("up", "down")
+    ]
+    return rows + [
+        claims[f"ignored_violation_{kind}"].row(
+            [_more_violation(losses, kind) for losses in measured]
+        )
+        for kind in _SETS
+    ]
 
 
 def radius_worst_cases(runs: Source, seeds: Sequence[int]) -> list[Row]:
@@ -87,13 +77,9 @@ def radius_worst_cases(runs: Source, seeds: Sequence[int]) -> list[Row]:
     measured = [radius_losses(runs, seed) for seed in seeds]
     rows = []
     for loss in COMPARED:
-        claim = Claim(
-            f"radius_{loss}",
-            f"radius 5/0.5, 10/1, 15/1.5: worst-case {loss.replace('_', ' ')} falls",
-            "report only",
-        )
         curves = [losses[loss].sel(calls="relative").to_numpy() for losses in measured]
-        findings = [Finding(", ".join(f"{v:.2f}" for v in curve) + " MWh") for curve in curves]
+        findings = [falling([float(value) for value in curve], "MWh") for curve in curves]
+        claim = runs.account.claims[f"radius_{loss}"]
         rows.append(claim.row(findings, "calls: same shares of the own offer"))
     return rows
 

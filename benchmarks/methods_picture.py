@@ -1,20 +1,39 @@
-"""The figure of a benchmark: one panel per group."""
+"""The picture of one system's benchmark: one panel per group of rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ambigrid.plotting import save_figure
 from ambigrid.plotting.style import DOWN, QUIET, figure
-from benchmarks.measure import Row
 
 TITLES = {
     "method": "Coordination, s",
     "repeat": "From scratch and kept, s",
-    "scenarios": "Time against scenarios, s",
     "share": "Where time goes, s",
 }
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of a benchmark.
+
+    Attributes
+    ----------
+    group, what : str
+    seconds : float
+    ratio : float or None
+        To what the group compares with.
+    note : str
+    """
+
+    group: str
+    what: str
+    seconds: float
+    ratio: float | None = None
+    note: str = ""
 
 
 def draw(rows: Sequence[Row], path: Path) -> Path:

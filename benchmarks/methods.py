@@ -1,9 +1,9 @@
-"""The measurements: each returns rows of a table, with a ratio where two things are compared."""
+"""What one system costs: rows of a table, with a ratio where two things are compared."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 
 import numpy as np
 
@@ -14,13 +14,15 @@ from ambigrid.algorithms.master import Master
 from ambigrid.algorithms.recourse import RecourseProgram, Vertex
 from ambigrid.algorithms.stopping import Budget
 from ambigrid.cases import load_case
+from ambigrid.cli.common import say
 from ambigrid.coordination import ADMM, Agent, Centralized, CutSharing
 from ambigrid.studies.ev_flexibility import EVFlexibility
+from benchmarks.methods_picture import Row, draw
+from benchmarks.report import Report, Table
 from benchmarks.timing import seconds, timed
 
 CASE = "t30d2"
 METHODS = (ADMM(), CutSharing(), Centralized())
-SCENARIOS = (5, 10, 20, 40)
 TIME_LIMIT = 900.0
 VERTICES = 40
 EXCHANGES = 2
@@ -32,29 +34,28 @@ _PLACES = {
 }
 
 
-@dataclass(frozen=True)
-class Row:
-    """One figure of a benchmark.
-
-    Attributes
-    ----------
-    group, what : str
-    seconds : float
-    ratio : float or None
-        To what the group compares with.
-    note : str
-    """
-
-    group: str
-    what: str
-    seconds: float
-    ratio: float | None = None
-    note: str = ""
+def methods_report() -> Report:
+    """Measure everything about one system."""
+    rows = []
+    for group in (cold_and_warm, shares, methods):
+        for row in group():
+            say(f"methods: {row.group}: {row.what}, {row.seconds:.2f} s")
+            rows.append(row)
+    cells = ((r.group, r.what, f"{r.seconds:.2f}", _ratio(r), r.note) for r in rows)
+    columns = ("group", "what", "seconds", "ratio", "note")
+    return Report(
+        "methods",
+        (Table(f"Methods, and where the time goes, on {CASE}", columns, tuple(cells)),),
+        ("A ratio is to the centralised method, to from scratch, or to the whole call.",),
+        lambda path: draw(rows, path),
+        tuple(asdict(row) for row in rows),
+    )
 
 
 def methods() -> Iterator[Row]:
     """Decentralised against centralised: wall time of the coordination, ratio to centralised."""
-    results = [_run(20, method) for method in METHODS]
+    study = EVFlexibility(load_case(CASE))
+    results = [_solved(study, method, threads=None) for method in METHODS]
     reference = _wall(results[-1])
     for result in results:
         note = (
@@ -71,16 +72,6 @@ def cold_and_warm() -> Iterator[Row]:
     yield from _pair("cost at an exchange", *_exchanges(agent), f"{EXCHANGES} exchanges")
 
 
-def scenarios(counts: Sequence[int] = SCENARIOS) -> Iterator[Row]:
-    """Time against the number of scenarios; ratio to the first."""
-    walls: list[float] = []
-    for count in counts:
-        result = _run(count, ADMM())
-        walls.append(_wall(result))
-        note = f"{result.status}, {result.attribute('iterations')} it."
-        yield Row("scenarios", str(count), walls[-1], walls[-1] / walls[0], note)
-
-
 def shares() -> Iterator[Row]:
     """Where the time of a whole call goes with one thread; ratio to the whole."""
     study, results = EVFlexibility(load_case(CASE)), []
@@ -93,14 +84,14 @@ def shares() -> Iterator[Row]:
         yield Row("share", what, taken, taken / whole)
 
 
-def _run(count: int, method: ADMM | CutSharing | Centralized) -> Result:
-    return _solved(EVFlexibility(load_case(CASE, scenarios=count)), method, None)
-
-
 def _solved(
     study: EVFlexibility, method: ADMM | CutSharing | Centralized, threads: int | None
 ) -> Result:
     return solve(study, method, certify=False, time_limit=TIME_LIMIT, threads=threads)
+
+
+def _ratio(row: Row) -> str:
+    return "" if row.ratio is None else f"{row.ratio:.2f}"
 
 
 def _wall(result: Result) -> float:
@@ -143,10 +134,10 @@ def _exchanges(agent: Agent) -> tuple[Callable[[], object], Callable[[], object]
     def fresh() -> Master:
         return Master([Block(agent.name, agent.program, agent.ambiguity)])
 
-    def cost(master: Master, offer: float) -> None:
+    def cost(master: Master, offer: float) -> float:
         values = np.minimum(np.full(len(shared), offer), first.upper[shared])
         master.set_bounds(0, shared, values, values)
-        Benders(gap=EXCHANGE_GAP).run(master, Budget(np.inf))
+        return Benders(gap=EXCHANGE_GAP).run(master, Budget(np.inf)).upper
 
     kept = fresh()
     cost(kept, offers[0] - 0.02)
