@@ -9,6 +9,7 @@ import logging
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -28,7 +29,7 @@ from ambigrid.cases.source import CaseSource
 from ambigrid.cli import app
 from ambigrid.coordination import cluster as module
 from ambigrid.coordination.agents import Notice
-from ambigrid.coordination.cluster import Cluster
+from ambigrid.coordination.cluster import Cluster, connected
 from ambigrid.coordination.local import UnsolvableError
 from ambigrid.coordination.messages import WHITELIST, Answer, Request
 from ambigrid.coordination.resident import Resident
@@ -354,6 +355,28 @@ def test_a_hung_worker_meets_the_time_limit(client, study, monkeypatch, tmp_path
 def test_what_would_gather_data_is_refused(client, study, options, words):
     with pytest.raises(ag.InputError, match=words):
         ag.solve(study, executor=client, **options)
+
+
+def test_without_the_package_there_is_no_cluster(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with (
+        pytest.raises(ag.InputError, match=r"pip install 'ambigrid\[distributed\]'"),
+        connected("tcp://127.0.0.1:1"),
+    ):
+        raise AssertionError
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nowhere", "abc://x:y"])
+def test_a_scheduler_that_does_not_answer_is_one_sentence(address, monkeypatch):
+    monkeypatch.setattr(module, "_WAIT", 0.5)
+    with (
+        pytest.raises(
+            ag.InputError, match="--scheduler: no scheduler answers there; got"
+        ) as caught,
+        connected(address),
+    ):
+        raise AssertionError
+    assert "\n" not in str(caught.value)
 
 
 def test_a_case_in_memory_is_refused(client):
