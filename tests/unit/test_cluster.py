@@ -269,6 +269,20 @@ class Strike:
             timer.join()
 
 
+class StrikingLog(ag.MessageLog):
+    """Kill a worker when a question is put for the first time."""
+
+    def __init__(self, client, question):
+        super().__init__()
+        self.client, self.question, self.struck = client, question, None
+
+    def request(self, name, iteration, request):
+        super().request(name, iteration, request)
+        if request.question == self.question and self.struck is None:
+            self.struck = pids(self.client)[1]
+            os.kill(self.struck, signal.SIGKILL)
+
+
 @pytest.fixture
 def strike_at_proof(client, monkeypatch):
     """Kill a worker when the proof begins for the first time."""
@@ -301,12 +315,12 @@ def test_a_killed_worker_is_replaced(client, study, by_threads, tmp_path):
     check_recovered(result, by_threads[METHODS[0]], tmp_path)
 
 
-def test_workers_killed_in_mid_run_and_during_the_proof_are_replaced(
+def test_workers_killed_when_all_keep_a_point_and_during_the_proof_are_replaced(
     client, study, by_threads, strike_at_proof, tmp_path
 ):
-    strike = Strike(client, signal.SIGKILL, which=1)
-    result = ag.solve(study, METHODS[1], executor=client, progress=strike)
-    assert len({strike.struck, *strike_at_proof}) == 2
+    log = StrikingLog(client, "keep")
+    result = ag.solve(study, METHODS[1], executor=client, log=log)
+    assert len({log.struck, *strike_at_proof}) == 2
     check_recovered(result, by_threads[METHODS[1]], tmp_path)
 
 
