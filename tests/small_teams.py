@@ -1,6 +1,7 @@
 """Tiny studies of several agents, made of random programs or of programs written by hand."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import xarray as xr
@@ -8,10 +9,18 @@ import xarray as xr
 import ambigrid as ag
 from ambigrid.algorithms.block import Block
 from ambigrid.algorithms.master import Master
+from ambigrid.cases.source import CaseSource
 from ambigrid.coordination.agents import Agent, Coupling
 from ambigrid.testing import ProgramShape, random_program, random_samples
 
 BOX = {"lower": -1.0, "upper": 1.2}
+
+
+@dataclass(frozen=True)
+class Tie(Coupling):
+    """A coupling that knows every agent's columns."""
+
+    columns: Mapping = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -21,18 +30,23 @@ class SmallStudy:
     team: dict
     coupled: list
     name = "small"
-    case = xr.DataTree(xr.Dataset(attrs={"name": "small", "base_mva": 1.0, "step_hours": 1.0}))
+    source = CaseSource({"name": "small", "base_mva": 1.0, "step_hours": 1.0}, {})
 
-    def agents(self):
-        return dict(self.team)
+    @property
+    def names(self):
+        return tuple(self.team)
 
-    def couplings(self):
+    def agent(self, name, notices):
+        ties = [tie for tie in self.coupled if name in tie.members]
+        return replace(self.team[name], shared={tie.name: tie.columns[name] for tie in ties})
+
+    def couplings(self, notices):
         return list(self.coupled)
 
     def unit(self, name):
         return "1"
 
-    def preamble(self):
+    def preamble(self, name):
         return []
 
     def interpret(self, solutions, prices):
@@ -42,7 +56,7 @@ class SmallStudy:
 def coupling(name, size, **columns):
     labels = xr.DataArray(np.zeros(size), dims="item", coords={"item": np.arange(size)})
     positions = {agent: np.asarray(where) for agent, where in columns.items()}
-    return Coupling(name, "MW", labels, positions)
+    return Tie(name, "MW", labels, tuple(positions), positions)
 
 
 def ambiguity_sets(seed, size):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 
 class AmbigridError(Exception):
     """Base class of every error this package raises on purpose."""
@@ -33,6 +36,10 @@ class InputError(AmbigridError, ValueError):
     ) -> None:
         self.what, self.where, self.got, self.fix = what, where, got, fix
         super().__init__(_sentence(what, where, got, fix))
+
+    def __reduce__(self) -> tuple[Callable[..., InputError], tuple[str]]:
+        got = None if self.got is None else str(self.got)
+        return partial(InputError, where=self.where, got=got, fix=self.fix), (self.what,)
 
 
 class SolverError(AmbigridError):

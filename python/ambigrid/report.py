@@ -26,6 +26,10 @@ _CAVEATS = (
     "A station's envelope is an outer approximation of what its sessions can do; the evaluation "
     "reports the energy left unserved after disaggregation.",
 )
+_APART = (
+    "Every operator's decision stays on its worker; `ag.load_result(result, parts)` joins the "
+    "files that operators saved."
+)
 _WORDS = {
     Status.OPTIMAL: "gap within tolerance and proved",
     Status.CONVERGED: "gap within tolerance, not proved by the certificate",
@@ -72,7 +76,7 @@ def _parts(result: Result) -> Iterator[RenderableType]:
     yield _headline(result)
     tables = (_costs(result), _reserves(result), _quality(result), _radius(result))
     yield from (Padding(table, (1, 0, 0, 0)) for table in tables if table.row_count)
-    if result.has("dispatch"):
+    if result.agents:
         yield Padding(_notes(result), (1, 0, 0, 0))
 
 
@@ -94,7 +98,7 @@ def _status_line(result: Result) -> str:
     words = f"{result.status}: {_WORDS[result.status]}"
     if result.status.solved or result.status in (Status.INFEASIBLE, Status.UNBOUNDED):
         return words
-    found = "the decision below is the best found" if result.has("dispatch") else "no decision yet"
+    found = "the decision below is the best found" if result.agents else "no decision yet"
     return f"{words}; {found}"
 
 
@@ -193,7 +197,8 @@ def _radius(result: Result) -> Table:
 
 def _notes(result: Result) -> RenderableType:
     notes = Table.grid(padding=(0, 1))
-    for caveat in (*_CAVEATS, *result.attribute("caveats", [])):
+    apart = () if result.has("dispatch") else (_APART,)
+    for caveat in (*apart, *_CAVEATS, *result.attribute("caveats", [])):
         notes.add_row("·", caveat)
     return notes
 

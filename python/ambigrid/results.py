@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -20,7 +20,7 @@ from ambigrid.status import Status
 if TYPE_CHECKING:
     from ambigrid.plotting import Pictures
 
-NESTED = ("agents", "options", "versions", "caveats", "built_with")
+NESTED = ("agents", "options", "versions", "caveats", "built_with", "parts")
 """Attributes that hold mappings or lists; JSON text in the file."""
 
 _SUMMARY = (
@@ -247,18 +247,20 @@ class Result:
         return write_tree(self.tree, path)
 
 
-def load_result(path: str | Path) -> Result:
+def load_result(path: str | Path, parts: Iterable[str | Path] = ()) -> Result:
     """Read a result from the file that :meth:`Result.save` wrote.
 
     Parameters
     ----------
     path : str or Path
         The NetCDF file.
+    parts : iterable of path, optional
+        Files that operators of a cluster saved in the same run, to be joined with the result.
 
     Raises
     ------
     InputError
-        If the file is missing, truncated, or holds something else than a result.
+        If a file is missing, truncated, or holds something else than a result or its parts.
     """
     tree = read_tree(path, content="result")
     if "status" not in tree.attrs:
@@ -268,7 +270,12 @@ def load_result(path: str | Path) -> Result:
             got="groups " + (", ".join(tree.children) or "none"),
             fix="give a file written by `ambigrid run` or Result.save",
         )
-    return Result(tree)
+    result, files = Result(tree), tuple(parts)
+    if files:
+        from ambigrid.parts import join_parts
+
+        join_parts(tree, files, tuple(result.agents))
+    return result
 
 
 def _jsonable(value: Any) -> Any:

@@ -112,6 +112,8 @@ def test_options_not_given_are_left_to_the_solver(solved):
         ("run t30d2 --radius=-1", "--radius: a radius is a number of at least 0"),
         ("run t30d2 --radius transmission=x", "got 'transmission=x'. Write --radius 10 or"),
         ("run t30d2 --gap 0", "--gap: the value must be positive; got 0.0."),
+        ("run x.nc --scheduler tcp://a:1 --seed 3", "--seed: this option belongs to a built-in"),
+        ("run x.nc --scheduler tcp://a:1", "x.nc: there is no case file here."),
         ("run t30d2 --ambiguity box --radius 3", "--radius: this option belongs to wasserstein"),
         ("run t30d2 --method centralized --penalty 3", "--penalty: this option belongs to another"),
         ("plot absent.nc", "absent.nc: there is no result file here. Check the path."),

@@ -298,10 +298,12 @@ def test_a_result_of_another_case_is_refused(result):
 def planned_from(case, folder):
     """A result file that knows all about its case and holds nothing else."""
     from ambigrid.coordination import ADMM
-    from ambigrid.solving import _facts, _Limits
+    from ambigrid.outcome import facts_of
+    from ambigrid.session import Limits
 
-    limits = _Limits(5e-3, np.inf, True, 60.0)
-    facts = _facts(EVFlexibility(case), ADMM(), "highs", 0, limits)
+    limits = Limits(5e-3, np.inf, True, 60.0)
+    facts = facts_of(EVFlexibility(case), ADMM(), "highs", limits)
+    facts["data_hash"] = case_hash(case)
     return load_result(Result.from_groups({**facts, "status": "optimal"}, {}).save(folder / "r.nc"))
 
 

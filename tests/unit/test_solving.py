@@ -43,6 +43,7 @@ def solve(method, **options):
         ({"threads": 0}, "solve, threads: there must be a thread; got 0. Give 1 or more."),
         ({"method": "admm"}, "solve, method: unknown method; got 'admm'. Give ADMM(), "),
         ({"method": ag.ADMM}, "solve, method: unknown method; got <class"),
+        ({"executor": 3}, "solve, executor: unknown executor; got 3. Give a concurrent.futures."),
         ({"resume": "absent.npz"}, "absent.npz: this checkpoint cannot be read"),
     ],
 )
@@ -309,9 +310,9 @@ def test_an_interrupted_proof_is_said(monkeypatch, tmp_path, certify, question):
 @BY_NAME
 def test_coordination_goes_on_where_the_proof_finds_worse_calls(monkeypatch, method):
     """A first proof with a higher bound is not the end, nor is what it proved forgotten."""
-    from ambigrid import solving
+    from ambigrid import session
 
-    certify, proofs = solving.certify_team, []
+    certify, proofs = session.certify_team, []
 
     def worse_at_first(team, agreement, gap, budget):
         proof = certify(team, agreement, gap, budget)
@@ -319,7 +320,7 @@ def test_coordination_goes_on_where_the_proof_finds_worse_calls(monkeypatch, met
         higher = proof.upper + 1.0 if len(proofs) == 1 else proof.upper
         return Certification(higher, True, proof.seconds, proof.programs)
 
-    monkeypatch.setattr(solving, "certify_team", worse_at_first)
+    monkeypatch.setattr(session, "certify_team", worse_at_first)
     result = solve(method)
     assert len(proofs) == 2
     assert result.status is ag.Status.OPTIMAL
@@ -330,9 +331,9 @@ def test_coordination_goes_on_where_the_proof_finds_worse_calls(monkeypatch, met
 
 
 def test_the_time_of_the_proof_does_not_count_against_the_time_limit(monkeypatch):
-    from ambigrid import solving
+    from ambigrid import session
 
-    certify, proofs = solving.certify_team, []
+    certify, proofs = session.certify_team, []
 
     def slow_at_first(team, agreement, gap, budget):
         proof = certify(team, agreement, gap, budget)
@@ -343,7 +344,7 @@ def test_the_time_of_the_proof_does_not_count_against_the_time_limit(monkeypatch
         return Certification(proof.upper + 1.0, True, proof.seconds + limit, proof.programs)
 
     limit = 6.0
-    monkeypatch.setattr(solving, "certify_team", slow_at_first)
+    monkeypatch.setattr(session, "certify_team", slow_at_first)
     result = solve(ag.CutSharing(), time_limit=limit)
     assert len(proofs) == 2
     assert result.status is ag.Status.OPTIMAL

@@ -13,6 +13,8 @@ from ambigrid.errors import InputError
 class Budget:
     """Wall time that is left, and a flag that another thread may raise.
 
+    A budget sent to another process starts there with what is left; its flag is its own.
+
     Parameters
     ----------
     seconds : float
@@ -28,6 +30,9 @@ class Budget:
             raise InputError(
                 "the time limit must be positive", got=self.seconds, fix="give seconds, or none"
             )
+
+    def __reduce__(self) -> tuple[type[Budget], tuple[float]]:
+        return Budget, (max(self.remaining, 1e-9),)
 
     @property
     def elapsed(self) -> float:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
+import h5netcdf
 import numpy as np
 import xarray as xr
 
 from ambigrid.errors import InputError
+
+_Content = TypeVar("_Content")
 
 
 def read_case(path: Path) -> xr.DataTree:
@@ -29,6 +34,58 @@ def read_case(path: Path) -> xr.DataTree:
     InputError
         When the file is missing, truncated, not NetCDF, or not a case.
     """
+    tree = _opened(path, _tree)
+    _check_is_case(tree.attrs, path)
+    return tree
+
+
+def read_outline(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read what everybody may know of a case file: no variable of any group.
+
+    Parameters
+    ----------
+    path : Path
+        NetCDF file.
+
+    Returns
+    -------
+    tuple of dict
+        Attributes of the root, and the kind of every group.
+
+    Raises
+    ------
+    InputError
+        As `read_case`.
+    """
+    attrs, kinds = _opened(path, _outline)
+    _check_is_case(attrs, path)
+    return attrs, kinds
+
+
+def read_group(path: Path, name: str) -> xr.Dataset:
+    """Read one group of a case file into memory, and no other.
+
+    Parameters
+    ----------
+    path : Path
+        NetCDF file.
+    name : str
+        Name of the group.
+
+    Raises
+    ------
+    InputError
+        As `read_case`; a file without the group cannot be read either.
+    """
+
+    def group(path: Path) -> xr.Dataset:
+        with xr.open_dataset(path, engine="h5netcdf", group=name) as stored:
+            return stored.load()
+
+    return _opened(path, group)
+
+
+def _opened(path: Path, read: Callable[[Path], _Content]) -> _Content:
     if not path.is_file():
         raise InputError(
             "there is no such case file",
@@ -36,8 +93,7 @@ def read_case(path: Path) -> xr.DataTree:
             fix="give the path of a case file or folder, or a name printed by `ambigrid cases`",
         )
     try:
-        with xr.open_datatree(path, engine="h5netcdf") as stored:
-            tree = stored.load()
+        return read(path)
     except Exception as error:
         raise InputError(
             "the file cannot be read as NetCDF; it may be truncated or of another kind",
@@ -45,13 +101,26 @@ def read_case(path: Path) -> xr.DataTree:
             got=f"{path.stat().st_size} bytes and the message {str(error)[:120]!r}",
             fix="write it again with `ambigrid.save_case`, or copy it anew",
         ) from error
-    if "schema_version" not in tree.attrs:
+
+
+def _tree(path: Path) -> xr.DataTree:
+    with xr.open_datatree(path, engine="h5netcdf") as stored:
+        return stored.load()
+
+
+def _outline(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    with h5netcdf.File(path, "r") as stored:
+        kinds = {str(name): group.attrs.get("kind") for name, group in stored.groups.items()}
+        return dict(stored.attrs), kinds
+
+
+def _check_is_case(attrs: Mapping[Any, Any], path: Path) -> None:
+    if "schema_version" not in attrs:
         raise InputError(
             "the file is NetCDF but not a case: the attribute schema_version is missing",
             where=str(path),
             fix="write cases with `ambigrid.save_case`",
         )
-    return tree
 
 
 def write_case(tree: xr.DataTree, path: Path) -> None:
@@ -78,16 +147,25 @@ def case_hash(tree: xr.DataTree) -> str:
     Independent of the order of groups and variables, of attributes other than the base power and
     the step, and of being saved and loaded in between.
     """
+    groups = {str(name): child.to_dataset() for name, child in tree.children.items()}
+    return joined_hash({name: group_hash(data, tree.attrs) for name, data in groups.items()})
+
+
+def joined_hash(groups: Mapping[str, str]) -> str:
+    """Hash of a case whose groups have these hashes, as `case_hash` gives it."""
+    told = "\n".join(f"{name} {groups[name]}" for name in sorted(groups))
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def group_hash(data: xr.Dataset, root: Mapping[Any, Any]) -> str:
+    """SHA-256 of the labels and numbers of one operator's group, and of the root's numbers."""
     digest = hashlib.sha256()
-    digest.update(repr([float(tree.attrs[name]) for name in ("base_mva", "step_hours")]).encode())
-    for name in sorted(tree.children):
-        dataset = tree[name].to_dataset()
-        kind, root = dataset.attrs.get("kind"), dataset.attrs.get("root_bus")
-        digest.update(f"\n{name} {kind} {root}".encode())
-        for variable in sorted(map(str, dataset.variables)):
-            array = dataset[variable]
-            digest.update(f"\n{variable} {array.dims} {array.shape} ".encode())
-            digest.update(_bytes(array.to_numpy()))
+    digest.update(repr([float(root[name]) for name in ("base_mva", "step_hours")]).encode())
+    digest.update(f"{data.attrs.get('kind')} {data.attrs.get('root_bus')}".encode())
+    for variable in sorted(map(str, data.variables)):
+        array = data[variable]
+        digest.update(f"\n{variable} {array.dims} {array.shape} ".encode())
+        digest.update(_bytes(array.to_numpy()))
     return digest.hexdigest()
 
 

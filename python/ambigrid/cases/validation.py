@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
@@ -28,14 +31,10 @@ def validate_case(tree: xr.DataTree, source: str = "case") -> None:
     InputError
         Naming group, variable, label and value of the first thing that is wrong.
     """
-    _check_root(tree, source)
     groups = {str(name): child.to_dataset() for name, child in tree.children.items()}
-    _check_kinds(groups, source)
+    validate_root(tree.attrs, {n: data.attrs.get("kind") for n, data in groups.items()}, source)
     for name, data in groups.items():
-        place = Place(source, name)
-        _check_variables(data, place)
-        _check_coordinates(data, place, float(tree.attrs["step_hours"]))
-        consistency.check_group(data, place)
+        _check_group(data, Place(source, name), tree.attrs)
     consistency.check_distributions(groups, source)
     for name, data in groups.items():
         if data.attrs["kind"] == "distribution":
@@ -43,8 +42,57 @@ def validate_case(tree: xr.DataTree, source: str = "case") -> None:
     feasibility.check_schedule(groups, float(tree.attrs["step_hours"]), source)
 
 
-def _check_root(tree: xr.DataTree, source: str) -> None:
-    version = tree.attrs.get("schema_version")
+def validate_root(attrs: Mapping[Any, Any], kinds: Mapping[str, Any], source: str) -> None:
+    """Check what everybody knows of a case: the root's attributes and every group's kind.
+
+    Parameters
+    ----------
+    attrs : mapping
+        Attributes of the root.
+    kinds : mapping of group name to kind
+    source : str
+        Where the case comes from.
+
+    Raises
+    ------
+    InputError
+    """
+    _check_root(attrs, source)
+    _check_kinds(kinds, source)
+
+
+def validate_group(data: xr.Dataset, name: str, attrs: Mapping[Any, Any], source: str) -> None:
+    """Check all of a group that needs no other operator's data.
+
+    Parameters
+    ----------
+    data : Dataset
+        The group.
+    name : str
+        Its name.
+    attrs : mapping
+        Attributes of the root.
+    source : str
+        Where the case comes from.
+
+    Raises
+    ------
+    InputError
+    """
+    place = Place(source, name)
+    _check_group(data, place, attrs)
+    if data.attrs["kind"] == "distribution":
+        feasibility.check_feeder(data, float(attrs["base_mva"]), place)
+
+
+def _check_group(data: xr.Dataset, place: Place, attrs: Mapping[Any, Any]) -> None:
+    _check_variables(data, place)
+    _check_coordinates(data, place, float(attrs["step_hours"]))
+    consistency.check_group(data, place)
+
+
+def _check_root(attrs: Mapping[Any, Any], source: str) -> None:
+    version = attrs.get("schema_version")
     if not isinstance(version, (int, np.integer)) or version != SCHEMA_VERSION:
         raise InputError(
             f"the attribute schema_version must be {SCHEMA_VERSION}",
@@ -53,7 +101,7 @@ def _check_root(tree: xr.DataTree, source: str) -> None:
             fix="write the case with this version of ambigrid",
         )
     for name in _ROOT_NUMBERS:
-        value = tree.attrs.get(name)
+        value = attrs.get(name)
         if not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
             raise InputError(
                 f"the attribute {name} must be a positive number",
@@ -63,9 +111,8 @@ def _check_root(tree: xr.DataTree, source: str) -> None:
             )
 
 
-def _check_kinds(groups: dict[str, xr.Dataset], source: str) -> None:
-    for name, data in groups.items():
-        kind = data.attrs.get("kind")
+def _check_kinds(kinds: Mapping[str, Any], source: str) -> None:
+    for name, kind in kinds.items():
         if not isinstance(kind, str) or kind not in KINDS:
             raise InputError(
                 "the group's attribute kind is not known",
@@ -73,11 +120,11 @@ def _check_kinds(groups: dict[str, xr.Dataset], source: str) -> None:
                 got=kind,
                 fix=f"give one of {', '.join(KINDS)}",
             )
-    if [data.attrs["kind"] for data in groups.values()].count("transmission") != 1:
+    if list(kinds.values()).count("transmission") != 1:
         raise InputError(
             "a case has exactly one group of kind transmission",
             where=source,
-            got=", ".join(groups) or "no group",
+            got=", ".join(kinds) or "no group",
             fix="give every other group the kind distribution",
         )
 

@@ -57,6 +57,15 @@ Relaxation = Annotated[float | None, _option(_METHOD, "ADMM over-relaxation, 1 t
 Engine = Annotated[str, _one_of(_METHOD, "Who solves.", ENGINES)]
 Threads = Annotated[int | None, _option(_METHOD, "Operators solved at once.")]
 
+Scheduler = Annotated[
+    str | None,
+    _option(
+        _METHOD,
+        "Address of a Dask scheduler: operators work on its workers, each with its own group "
+        "of the case file.",
+    ),
+]
+
 Gap = Annotated[float | None, _option(_ENDS, "Relative gap to reach, such as 0.005.")]
 TimeLimit = Annotated[float | None, _option(_ENDS, "Seconds that the coordination may take.")]
 CertificateLimit = Annotated[float | None, _option(_ENDS, "Seconds that the proof may take.")]
@@ -65,6 +74,9 @@ NoCertify = Annotated[bool, _option(_ENDS, "Leave out the proof of the gap.", "-
 
 Checkpoint = Annotated[Path | None, _option(_FILES, "Keep the state of every iteration here.")]
 Resume = Annotated[Path | None, _option(_FILES, "Go on from this checkpoint.")]
+Parts = Annotated[
+    Path | None, _option(_FILES, "With --scheduler: folder, on each worker, for its own results.")
+]
 Output = Annotated[
     Path | None, _option(_FILES, "Folder, or .nc file, of the result; results/ by default.")
 ]

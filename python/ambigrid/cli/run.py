@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,7 @@ def run(
     relaxation: opt.Relaxation = None,
     engine: opt.Engine = "highs",
     threads: opt.Threads = None,
+    scheduler: opt.Scheduler = None,
     gap: opt.Gap = None,
     time_limit: opt.TimeLimit = None,
     certificate_limit: opt.CertificateLimit = None,
@@ -55,12 +57,14 @@ def run(
     no_certify: opt.NoCertify = False,
     checkpoint: opt.Checkpoint = None,
     resume: opt.Resume = None,
+    parts: opt.Parts = None,
     output: opt.Output = None,
     no_plot: opt.NoPlot = False,
     as_json: AsJson = False,
 ) -> None:
     """Solve a system; print the report; save the result (.nc) and its picture (.png)."""
     from ambigrid.cases import load_case
+    from ambigrid.coordination.cluster import connected
     from ambigrid.progress import ProgressTable
     from ambigrid.solving import solve
     from ambigrid.studies.ev_flexibility import EVFlexibility
@@ -81,21 +85,37 @@ def run(
         "threads": positive("--threads", threads),
         "checkpoint": checkpoint,
         "resume": resume,
+        "parts": parts,
+    }
+    made: dict[str, Any] = {
+        "seed": seed,
+        "wind_penetration": wind_penetration,
+        "scenarios": scenarios,
     }
     planned = EVFlexibility(
         ambiguity=make_ambiguity(ambiguity, radius, norm, support),
         mode=opt.MODES[choose("--mode", mode, opt.MODES)],
         boundary_call="ignored" if ignore_call else "adversarial",
         voltage_margin=voltage_margin,
-        case=load_case(case, seed=seed, wind_penetration=wind_penetration, scenarios=scenarios),
+        case=_own_file(case, made) if scheduler else load_case(case, **made),
     )
     given: dict[str, Any] = {name: value for name, value in how.items() if value is not None}
-    with ProgressTable() as progress:
+    with ExitStack() as stack:
+        if scheduler:
+            given["executor"] = stack.enter_context(connected(scheduler))
+        progress = stack.enter_context(ProgressTable())
         result = solve(planned, seed=seed, certify=not no_certify, progress=progress, **given)
     files = _keep(result, *output_paths(output, Path(case).stem), no_plot=no_plot)
     _tell(result, files, as_json=as_json)
     if not result.status.solved:
         raise typer.Exit(NOT_SOLVED)
+
+
+def _own_file(case: str, made: Mapping[str, Any]) -> str:
+    """Return the path of a case that every operator reads for itself."""
+    foreign = {f"--{name.replace('_', '-')}": value or None for name, value in made.items()}
+    _refuse(foreign, "a built-in system", "--scheduler")
+    return case
 
 
 def make_ambiguity(

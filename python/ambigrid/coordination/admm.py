@@ -100,11 +100,12 @@ class ADMM:
             loop.step()
         return loop.agreement()
 
-    def reopened(self, state: dict[str, Any], upper: float) -> dict[str, Any]:
-        """Only the upper bound is another; bounds below, cuts and multipliers stay."""
+    def reopened(self, state: dict[str, Any], agreement: Agreement) -> dict[str, Any]:
+        """Only what was agreed on is another; cuts and multipliers stay."""
         scalars = state["scalars"].copy()
-        scalars[2] = upper
-        return {**state, "scalars": scalars}
+        scalars[1:3] = agreement.lower, agreement.upper
+        agreed = {"values": agreement.values, "prices": agreement.multipliers}
+        return {**state, **agreed, "scalars": scalars}
 
 
 class _Loop:

@@ -51,9 +51,9 @@ class Centralized:
             incumbent = benders.run(loop.master, run.budget, loop.record, map_blocks=executor.map)
         return loop.agreement(incumbent.status)
 
-    def reopened(self, state: dict[str, Any], upper: float) -> dict[str, Any]:
+    def reopened(self, state: dict[str, Any], agreement: Agreement) -> dict[str, Any]:
         """Only the upper bound is another; the loop starts anew from the agents' cuts."""
-        return {**state, "scalars": np.array([state["scalars"][0], upper])}
+        return {**state, "scalars": np.array([agreement.lower, agreement.upper])}
 
 
 class _Loop:
@@ -130,9 +130,8 @@ def _ties(team: Team, names: list[str]) -> list[tuple[int, Positions, int, Posit
     ties = []
     for coupling in team.shared.couplings:
         owner = team.shared.owners[coupling.name]
-        for name, columns in coupling.columns.items():
-            if name != owner:
-                ties.append(
-                    (names.index(owner), coupling.columns[owner], names.index(name), columns)
-                )
+        own = team.agents[owner].columns[coupling.name]
+        for name in coupling.members[:-1]:
+            columns = team.agents[name].columns[coupling.name]
+            ties.append((names.index(owner), own, names.index(name), columns))
     return ties

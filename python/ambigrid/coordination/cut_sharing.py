@@ -85,11 +85,12 @@ class CutSharing:
             loop.step()
         return loop.agreement()
 
-    def reopened(self, state: dict[str, Any], upper: float) -> dict[str, Any]:
-        """Only the upper bound is another; bounds below, cuts and prices stay."""
+    def reopened(self, state: dict[str, Any], agreement: Agreement) -> dict[str, Any]:
+        """Only what was agreed on is another; cuts stay."""
         scalars = state["scalars"].copy()
-        scalars[1] = upper
-        return {**state, "scalars": scalars}
+        scalars[:2] = agreement.lower, agreement.upper
+        agreed = {"best": agreement.values, "prices": agreement.multipliers}
+        return {**state, **agreed, "scalars": scalars}
 
 
 class _Loop:

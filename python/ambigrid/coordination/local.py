@@ -30,7 +30,7 @@ from ambigrid.coordination.agents import Agent, Coupling
 from ambigrid.coordination.messages import Answer, Request
 from ambigrid.coordination.terms import Penalty, Terms
 from ambigrid.engines import Solution, SolveStatus
-from ambigrid.errors import SolverError
+from ambigrid.errors import InputError, SolverError
 from ambigrid.labels import Positions, Vector
 from ambigrid.program import Columns
 from ambigrid.status import Status
@@ -79,6 +79,9 @@ class UnsolvableError(SolverError):
         self.agent, self.status = agent, status
         super().__init__(f"The program of {agent} is {status}.")
 
+    def __reduce__(self) -> tuple[type[UnsolvableError], tuple[str, Status]]:
+        return UnsolvableError, (self.agent, self.status)
+
 
 class LocalAgent:
     """One operator. It answers requests; all else about it stays at home.
@@ -87,12 +90,12 @@ class LocalAgent:
     ----------
     agent : Agent
     couplings : sequence of Coupling
-        Those the agent takes part in; their columns, in this order, are its shared variables.
+        Those the agent takes part in; its copies, in this order, are its shared variables.
 
     Raises
     ------
     InputError
-        If cuts cannot treat a feature of the agent's program.
+        If cuts cannot treat a feature of the agent's program, or a copy has another size.
     """
 
     def __init__(self, agent: Agent, couplings: Sequence[Coupling]) -> None:
@@ -101,8 +104,8 @@ class LocalAgent:
         check(agent.program, self.block.ambiguity, Benders.name)
         self.master = Master([self.block])
         first = agent.program.first_stage
-        mine = [coupling.columns[agent.name] for coupling in couplings]
-        self.shared: Positions = np.concatenate(mine) if mine else np.zeros(0, dtype=np.intp)
+        self.columns = {coupling.name: _copy(agent, coupling) for coupling in couplings}
+        self.shared: Positions = np.concatenate([np.zeros(0, np.intp), *self.columns.values()])
         self._rest = np.setdiff1d(np.arange(first.size), self.shared)
         self._lower, self._upper = first.lower[self.shared], first.upper[self.shared]
         self._terms = Terms(gap=np.inf, agents=1)
@@ -484,6 +487,18 @@ class LocalAgent:
             return None
         x, static = state[f"{label}_x"], state[f"{label}_static"]
         return KeptPoint(x, static, self.block.evaluate(x, static, thorough=False))
+
+
+def _copy(agent: Agent, coupling: Coupling) -> Positions:
+    """Columns of an agent's copy of shared variables, one for each of them."""
+    columns = agent.shared.get(coupling.name, np.zeros(0, dtype=np.intp))
+    if len(columns) != coupling.size:
+        raise InputError(
+            f"agent {agent.name!r} must hold {coupling.size} columns",
+            where=f"coupling {coupling.name}",
+            got=len(columns),
+        )
+    return columns
 
 
 def _given(array: Vector | None) -> Vector:

@@ -105,8 +105,11 @@ class Method(Protocol):
         """
         ...
 
-    def reopened(self, state: dict[str, Any], upper: float) -> dict[str, Any]:
-        """State from which to go on after a proof has raised the upper bound to `upper`."""
+    def reopened(self, state: dict[str, Any], agreement: Agreement) -> dict[str, Any]:
+        """State from which to go on where the agreement is another than the method thought.
+
+        A proof may have raised its upper bound, or agents may have had to be made anew.
+        """
         ...
 
 

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, Future, wait
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from ambigrid.algorithms.stopping import Budget
-from ambigrid.coordination.agents import Agent, Coupling
-from ambigrid.coordination.homes import Homes, Threads
+from ambigrid.coordination.agents import Coupling
+from ambigrid.coordination.costs import Costs
+from ambigrid.coordination.homes import Homes, SilentAgentError, Threads, addressed
 from ambigrid.coordination.local import LocalAgent
 from ambigrid.coordination.messages import Answer, MessageLog, Request
 from ambigrid.coordination.terms import Terms
 from ambigrid.errors import InputError
 from ambigrid.labels import Positions, Vector
 
+_CLOSING = 120.0
+"""Time for an agent to put together and save what it found, s."""
+
 
 class SharedVariables:
     """The vector of all shared values and each agent's part of it.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the agents.
+    couplings : sequence of Coupling
 
     Attributes
     ----------
@@ -32,20 +43,20 @@ class SharedVariables:
         The agent whose values are exchanged when others must follow: the last one named.
     """
 
-    def __init__(self, agents: Mapping[str, Agent], couplings: Sequence[Coupling]) -> None:
+    def __init__(self, names: Sequence[str], couplings: Sequence[Coupling]) -> None:
         self.couplings = tuple(couplings)
         starts = np.concatenate([[0], np.cumsum([c.size for c in couplings])]).astype(int)
         self.size = int(starts[-1])
         self.slices = {c.name: np.arange(starts[i], starts[i + 1]) for i, c in enumerate(couplings)}
         self.parts: dict[str, Positions] = {}
-        for name in agents:
-            mine = [self.slices[c.name] for c in couplings if name in c.columns]
+        for name in names:
+            mine = [self.slices[c.name] for c in couplings if name in c.members]
             self.parts[name] = np.concatenate(mine) if mine else np.zeros(0, dtype=np.intp)
         self.copies = np.zeros(self.size)
         for part in self.parts.values():
             self.copies[part] += 1
-        self.owners = {c.name: list(c.columns)[-1] for c in couplings}
-        self._check(agents)
+        self.owners = {c.name: c.members[-1] for c in couplings}
+        self._check(names)
 
     @property
     def followers(self) -> tuple[str, ...]:
@@ -58,7 +69,7 @@ class SharedVariables:
     @property
     def boundaries(self) -> int:
         """Number of different groups of agents that share something."""
-        return len({frozenset(coupling.columns) for coupling in self.couplings})
+        return len({frozenset(coupling.members) for coupling in self.couplings})
 
     def mean(self, values: Mapping[str, Vector]) -> Vector:
         """Average of the agents' copies."""
@@ -77,15 +88,16 @@ class SharedVariables:
             exchange[self.slices[coupling.name]] = full[self.slices[coupling.name]]
         return exchange
 
-    def _check(self, agents: Mapping[str, Agent]) -> None:
+    def _check(self, names: Sequence[str]) -> None:
         for coupling in self.couplings:
-            for name, columns in coupling.columns.items():
-                if name not in agents or len(columns) != coupling.size:
-                    raise InputError(
-                        f"agent {name!r} must hold {coupling.size} columns",
-                        where=f"coupling {coupling.name}",
-                        got=len(columns) if name in agents else "no such agent",
-                    )
+            strangers = set(coupling.members) - set(names)
+            if strangers:
+                raise InputError(
+                    "a coupling names somebody who is no agent",
+                    where=f"coupling {coupling.name}",
+                    got=", ".join(sorted(strangers)),
+                    fix=f"use names of {', '.join(names)}",
+                )
 
 
 class Team:
@@ -94,13 +106,27 @@ class Team:
     Parameters
     ----------
     homes : Homes
-    shared : SharedVariables
     log : MessageLog
+
+    Attributes
+    ----------
+    shared : SharedVariables
+    costs : Costs
+        What agents' decisions cost, as far as they have told.
+    budget : Budget
+        Time for what is asked without a budget of its own.
+    silent : set of str
+        Agents that did not answer in time; they are not asked again.
     """
 
-    def __init__(self, homes: Homes, shared: SharedVariables, log: MessageLog) -> None:
-        self.homes, self.shared, self.log = homes, shared, log
-        self._running: list[Future[Any]] = []
+    def __init__(self, homes: Homes, log: MessageLog) -> None:
+        self.homes, self.log = homes, log
+        self.shared = SharedVariables(homes.names, homes.couplings)
+        self.costs, self.budget = Costs(), Budget()
+        self.silent: set[str] = set()
+        self._running: dict[str, Future[Any]] = {}
+        self._terms: Terms | None = None
+        self._note_preamble(homes.names)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -108,24 +134,19 @@ class Team:
         return self.homes.names
 
     @property
-    def agents(self) -> dict[str, LocalAgent]:
-        """Agents of this process, for a method that looks at what they hold.
+    def here(self) -> bool:
+        """Whether the agents live in this process."""
+        return isinstance(self.homes, Threads)
 
-        Raises
-        ------
-        InputError
-            If they live elsewhere.
-        """
-        if isinstance(self.homes, Threads):
-            return self.homes.agents
-        raise InputError(
-            "this method gathers all data in one place, and the agents' stay where they live",
-            where="solve, method",
-            fix="use ADMM or CutSharing, or leave the executor out",
-        )
+    @property
+    def agents(self) -> dict[str, LocalAgent]:
+        """Agents of this process, for a method that looks at what they hold."""
+        assert isinstance(self.homes, Threads)
+        return self.homes.agents
 
     def agree(self, terms: Terms) -> None:
         """Tell every agent the rules of a run, which hold nobody's data."""
+        self._terms = terms
         self.at_home("agree", terms)
 
     def ask(
@@ -135,10 +156,11 @@ class Team:
         for name, request in requests.items():
             self.log.request(name, iteration, request)
         answers: dict[str, Answer] = self._gather(
-            {name: ("answer", request, budget) for name, request in requests.items()}
+            {name: ("answer", request, budget) for name, request in requests.items()}, budget
         )
         for name, answer in answers.items():
             self.log.answer(name, iteration, requests[name].question, answer)
+            self.costs.learn(name, requests[name].question, answer)
         return answers
 
     def keep(self, iteration: int, budget: Budget) -> None:
@@ -147,19 +169,66 @@ class Team:
 
     def at_home(self, method: str, *arguments: Any) -> dict[str, Any]:
         """Call a method of every agent; what it gives belongs to that agent and is no message."""
-        return self._gather(dict.fromkeys(self.names, (method, *arguments)))
+        return self._gather(dict.fromkeys(self.names, (method, *arguments)), self.budget)
+
+    def reach(self, calls: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
+        """Call methods of agents once all is over; return what those give that can be reached."""
+        reachable = {name: call for name, call in calls.items() if name not in self.silent}
+        self._running = {name: self.homes.call(name, *call) for name, call in reachable.items()}
+        self._wait(_CLOSING, ALL_COMPLETED)
+        return {
+            name: future.result()
+            for name, future in self._running.items()
+            if future.done() and future.exception() is None
+        }
 
     def restore(self, states: Mapping[str, Mapping[str, Any]]) -> None:
         """Give agents back what they knew when a run was saved."""
-        self._gather({name: ("restore", dict(state)) for name, state in states.items()})
+        calls = {name: ("restore", dict(state)) for name, state in states.items()}
+        self._gather(calls, self.budget)
 
-    def settle(self) -> None:
-        """Wait until no agent is at work, after something has cut a question short."""
-        for future in self._running:
+    def revive(self) -> None:
+        """Make lost agents anew and tell them what they had been told.
+
+        Raises
+        ------
+        LostAgentError, SolverError
+            If another is lost meanwhile, or none can be made.
+        """
+        self._note_preamble(self.homes.revive(self.budget.remaining + self.homes.grace))
+        if self._terms is not None:
+            self.agree(self._terms)
+
+    def settle(self, seconds: float = 0.0) -> None:
+        """Wait until no agent is at work, after something has cut a question short.
+
+        Who is still at work some seconds and the grace later is silent.
+        """
+        self.homes.stop(name for name, future in self._running.items() if not future.done())
+        for future in self._running.values():
             future.cancel()
-        wait(self._running)
+        self._wait(seconds + self.homes.grace, ALL_COMPLETED)
 
-    def _gather(self, calls: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
-        futures = {name: self.homes.call(name, *call) for name, call in calls.items()}
-        self._running = list(futures.values())
-        return {name: future.result() for name, future in futures.items()}
+    def _gather(self, calls: Mapping[str, tuple[Any, ...]], budget: Budget) -> dict[str, Any]:
+        if self.silent & set(calls):
+            raise SilentAgentError(sorted(self.silent))
+        self._running = {name: self.homes.call(name, *call) for name, call in calls.items()}
+        self._wait(budget.remaining + self.homes.grace, FIRST_EXCEPTION)
+        found = {name: future.result() for name, future in self._running.items() if future.done()}
+        if self.silent:
+            raise SilentAgentError(sorted(self.silent))
+        return found
+
+    def _wait(self, seconds: float, until: str) -> None:
+        """Wait for those at work; who is still at work after that time is silent."""
+        awaited = [future for name, future in self._running.items() if name not in self.silent]
+        done, _ = wait(awaited, seconds if isfinite(seconds) else None, until)
+        failed = any(not future.cancelled() and future.exception() for future in done)
+        if not failed or until == ALL_COMPLETED:
+            self.silent |= {n for n, future in self._running.items() if not future.done()}
+
+    def _note_preamble(self, names: Sequence[str]) -> None:
+        for name in names:
+            for notice in addressed(self.homes.notices, name):
+                told = {notice.name: notice.values}
+                self.log.note(notice.sender, name, 0, "baseline", **told)

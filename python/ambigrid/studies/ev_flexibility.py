@@ -12,21 +12,24 @@ They share the boundary reserves R↑, R↓ of every feeder and hour.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, Literal, get_args
+from pathlib import Path
+from threading import Lock
+from typing import Any, ClassVar, Literal, get_args
 
 import linopy
 import numpy as np
 import xarray as xr
 
 from ambigrid.ambiguity import AmbiguitySet, Wasserstein
-from ambigrid.cases.checks import TOLERANCE
-from ambigrid.coordination.agents import Agent, Coupling
+from ambigrid.cases.source import CaseSource
+from ambigrid.coordination.agents import Agent, Coupling, Notice
 from ambigrid.errors import InputError
-from ambigrid.networks import renewable, thermal
+from ambigrid.networks import thermal
 from ambigrid.program import TwoStageProgram
+from ambigrid.studies.ev_checks import check_choice, check_feeders, check_outcomes
 from ambigrid.studies.ev_interpretation import (
     AgentSolution,
     distribution_summary,
@@ -50,6 +53,9 @@ BoundaryCall = Literal["adversarial", "ignored"]
 SHARED = ("boundary_reserve_up", "boundary_reserve_down")
 DEFAULT_RADIUS: Mapping[str, float] = {"transmission": 10.0, "distribution": 1.0}
 
+_BUILDING = Lock()
+"""linopy's options belong to the process, in which several operators may live."""
+
 
 @dataclass(frozen=True)
 class EVFlexibility:
@@ -57,8 +63,9 @@ class EVFlexibility:
 
     Parameters
     ----------
-    case : xarray.DataTree
-        A case with one group of kind "transmission" and at least one of kind "distribution".
+    case : xarray.DataTree, str or Path
+        A case with one group of kind "transmission" and at least one of kind "distribution", or
+        the path of its file (`ambigrid.save_case`), which every operator then reads for itself.
     ambiguity : AmbiguitySet, optional
         What is known of the renewables' law; samples and weights come from the case. Default
         `Wasserstein` with radius 10 MW for transmission and 1 MW per distribution operator.
@@ -78,17 +85,18 @@ class EVFlexibility:
         `agents`, for an ambiguity set with outcomes below zero or above installed capacity.
     """
 
-    case: xr.DataTree
+    case: xr.DataTree | str | Path
     ambiguity: AmbiguitySet = field(default_factory=lambda: Wasserstein(radius=DEFAULT_RADIUS))
     mode: Mode = "both"
     boundary_call: BoundaryCall = "adversarial"
     voltage_margin: float = 0.0
+    _built: dict[str, Agent] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     name: ClassVar[str] = "ev-flexibility"
 
     def __post_init__(self) -> None:
-        _check_choice("mode", self.mode, get_args(Mode))
-        _check_choice("boundary_call", self.boundary_call, get_args(BoundaryCall))
+        check_choice("mode", self.mode, get_args(Mode))
+        check_choice("boundary_call", self.boundary_call, get_args(BoundaryCall))
         if not 0.0 <= self.voltage_margin < 0.1:
             raise InputError(
                 "the voltage margin must lie in [0, 0.1)",
@@ -99,10 +107,23 @@ class EVFlexibility:
         if len(self._names("transmission")) != 1 or not self.distributions:
             raise InputError(
                 "one transmission group and at least one distribution group are needed",
-                where=f"case {self.case.attrs.get('name', '')}",
-                got={name: group.attrs.get("kind") for name, group in self.case.children.items()},
+                where=f"case {self.source.attrs.get('name', '')}",
+                got=dict(self.source.kinds),
                 fix="set the attribute 'kind' of every group",
             )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_built": {}}
+
+    @cached_property
+    def source(self) -> CaseSource:
+        """Where the operators' data come from."""
+        return CaseSource.of(self.case)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the operators, the transmission operator's first."""
+        return (self.transmission, *self.distributions)
 
     @property
     def transmission(self) -> str:
@@ -116,35 +137,51 @@ class EVFlexibility:
 
     def data(self, name: str) -> xr.Dataset:
         """Return what one operator knows: its own group and the case's step and power base."""
-        shared = {key: self.case.attrs[key] for key in ("step_hours", "base_mva")}
-        group = self.case[name].to_dataset()
+        shared = {key: self.source.attrs[key] for key in ("step_hours", "base_mva")}
+        group = self.source.group(name)
         return group.assign_attrs({**shared, **group.attrs, "name": name})
 
-    def boundary_baseline(self) -> xr.DataArray:
-        """Baseline imports P^{B0}, told to transmission once; dims (distribution, time), MW."""
-        imports = [boundary_baseline(self.data(name)) for name in self.distributions]
-        names = xr.DataArray(list(self.distributions), dims="distribution", name="distribution")
-        stacked = xr.concat(imports, names.assign_coords(distribution=names))
-        known = self.data(self.transmission)["distribution"]
-        return stacked.sel(distribution=known.to_numpy()).assign_coords(distribution=known)
+    def preamble(self, name: str) -> list[Notice]:
+        """Return what is told once: a feeder's baseline import, to transmission."""
+        if name == self.transmission:
+            return []
+        baseline = boundary_baseline(self.data(name))
+        return [Notice(name, self.transmission, "boundary_baseline", baseline)]
+
+    def agent(self, name: str, notices: Sequence[Notice]) -> Agent:
+        """Return an operator's two-stage program and ambiguity set; it is built only once."""
+        with _BUILDING, linopy.options:
+            linopy.options["semantics"] = "v1"
+            if name not in self._built and name == self.transmission:
+                self._built[name] = self._transmission_agent(notices)
+            elif name not in self._built:
+                self._built[name] = self._distribution_agent(name)
+        return self._built[name]
 
     def agents(self) -> dict[str, Agent]:
-        """Return every operator's two-stage program, the transmission operator's first."""
-        return dict(self._agents)
+        """Return all operators' agents, where their data are in one place."""
+        notices = self._notices()
+        return {name: self.agent(name, notices) for name in self.names}
 
-    @cached_property
-    def _agents(self) -> dict[str, Agent]:
-        with linopy.options:
-            linopy.options["semantics"] = "v1"
-            agents = [self._transmission_agent()]
-            agents += [self._distribution_agent(name) for name in self.distributions]
-        return {agent.name: agent for agent in agents}
-
-    def couplings(self) -> list[Coupling]:
+    def couplings(self, notices: Sequence[Notice]) -> list[Coupling]:
         """Return what the operators must agree on: R↑ and R↓ of every feeder."""
+        hours = {notice.sender: notice.values.drop_attrs() for notice in notices}
         return [
-            self._coupling(name, variable) for name in self.distributions for variable in SHARED
+            Coupling(
+                f"{name}/{variable}", "MW", xr.zeros_like(hours[name]), (self.transmission, name)
+            )
+            for name in self.distributions
+            for variable in SHARED
         ]
+
+    def boundary_baseline(self, notices: Sequence[Notice] | None = None) -> xr.DataArray:
+        """Return the baseline imports P^{B0} that feeders have told; (distribution, time), MW."""
+        told = self._notices() if notices is None else notices
+        imports = {notice.sender: notice.values for notice in told}
+        data = self.data(self.transmission)
+        check_feeders(data, imports, self.distributions)
+        stacked = xr.concat([imports[str(d)] for d in data["distribution"].values], "distribution")
+        return stacked.assign_coords(distribution=data["distribution"])
 
     def interpret(
         self,
@@ -167,19 +204,25 @@ class EVFlexibility:
             A summary per operator (`transmission_summary`, `distribution_summary`, and
             `radius`, `median_sample_distance` in MW) and "settlement".
         """
-        prices = prices or {}
-        name, baseline = self.transmission, self.boundary_baseline()
-        data = self.data(name)
-        found = {name: transmission_summary(data, baseline, solutions[name])}
-        for feeder in self.distributions:
-            own = {
-                variable: prices[f"{feeder}/{variable}"]
-                for variable in SHARED
-                if f"{feeder}/{variable}" in prices
-            }
-            found[feeder] = distribution_summary(self.data(feeder), solutions[feeder], own)
-        found = {key: summary.assign(self._distances(key)) for key, summary in found.items()}
+        prices, notices = prices or {}, self._notices()
+        found = {name: self.summary(name, solutions[name], prices, notices) for name in self.names}
         return {**found, "settlement": self._settle(solutions, prices, found)}
+
+    def summary(
+        self,
+        name: str,
+        solution: AgentSolution,
+        prices: Mapping[str, xr.DataArray],
+        notices: Sequence[Notice],
+    ) -> xr.Dataset:
+        """Return the summary of one operator, which needs its own data only; see `interpret`."""
+        data = self.data(name)
+        if name == self.transmission:
+            found = transmission_summary(data, self.boundary_baseline(notices), solution)
+        else:
+            own = {v: prices[f"{name}/{v}"] for v in SHARED if f"{name}/{v}" in prices}
+            found = distribution_summary(data, solution, own)
+        return found.assign(_distances(self.agent(name, notices)))
 
     def _settle(
         self,
@@ -198,37 +241,25 @@ class EVFlexibility:
             payments += flexibility_payments(summaries[feeder], feeder, f"stations of {feeder}")
         return xr.Dataset({"settlement": settlement(payments)})
 
-    def _distances(self, name: str) -> dict[str, xr.DataArray]:
-        """Radius of an operator's ball and the median distance between its samples, MW."""
-        agent = self._agents[name]
-        if not isinstance(agent.ambiguity, Wasserstein):
-            return {}
-        ball = agent.ambiguity.checked(agent.program.uncertain)
-        apart = ball.distances[np.triu_indices(len(ball.samples), 1)]
-        between = float(np.median(apart)) if apart.size else 0.0
-        return {
-            "radius": xr.DataArray(ball.radius, attrs={"units": "MW"}),
-            "median_sample_distance": xr.DataArray(between, attrs={"units": "MW"}),
-        }
-
     def unit(self, name: str) -> str:
         """Return the unit of a variable or constraint of the operators' programs."""
         return unit_of(name)
 
-    def preamble(self) -> list[tuple[str, str, str, np.ndarray]]:
-        """Return what is told once: every feeder's baseline import, to transmission."""
-        baseline = self.boundary_baseline()
-        return [
-            (name, self.transmission, "boundary_baseline", baseline.sel(distribution=name).values)
-            for name in self.distributions
-        ]
+    def _notices(self) -> list[Notice]:
+        return [notice for name in self.names for notice in self.preamble(name)]
 
-    def _transmission_agent(self) -> Agent:
+    def _transmission_agent(self, notices: Sequence[Notice]) -> Agent:
         name = self.transmission
         data = self.data(name)
-        program = transmission_program(data, self.boundary_baseline(), self.mode)
+        program = transmission_program(data, self.boundary_baseline(notices), self.mode)
         constant = thermal.no_load_cost(data)
-        return Agent(name, "transmission", program, self._ambiguity(data, program), constant)
+        ambiguity = self._ambiguity(data, program)
+        shared = {
+            f"{feeder}/{variable}": program.columns(variable, distribution=feeder)
+            for feeder in self.distributions
+            for variable in SHARED
+        }
+        return Agent(name, "transmission", program, ambiguity, constant, shared)
 
     def _distribution_agent(self, name: str) -> Agent:
         data = self.data(name)
@@ -238,56 +269,28 @@ class EVFlexibility:
             adversarial=self.boundary_call == "adversarial",
             voltage_margin=self.voltage_margin,
         )
-        return Agent(name, "distribution", program, self._ambiguity(data, program))
+        shared = {f"{name}/{variable}": program.columns(variable) for variable in SHARED}
+        ambiguity = self._ambiguity(data, program)
+        return Agent(name, "distribution", program, ambiguity, shared=shared)
 
     def _ambiguity(self, data: xr.Dataset, program: TwoStageProgram) -> AmbiguitySet:
         agent = str(data.attrs["name"]), str(data.attrs["kind"])
         filled = self.ambiguity.filled(data["renewable_samples"], data["weight"], agent)
-        _check_outcomes(filled, data, program)
+        check_outcomes(filled, data, program)
         return filled
 
-    def _coupling(self, name: str, variable: str) -> Coupling:
-        own, transmission = (self._agents[n].program for n in (name, self.transmission))
-        columns = {
-            self.transmission: transmission.columns(variable, distribution=name),
-            name: own.columns(variable),
-        }
-        labels = own.unpack(np.zeros(own.first_stage.size))[variable]
-        return Coupling(f"{name}/{variable}", "MW", labels, columns)
-
     def _names(self, kind: str) -> tuple[str, ...]:
-        groups = self.case.children.items()
-        return tuple(str(name) for name, group in groups if group.attrs.get("kind") == kind)
+        return tuple(name for name, own in self.source.kinds.items() if own == kind)
 
 
-def _check_outcomes(ambiguity: AmbiguitySet, data: xr.Dataset, program: TwoStageProgram) -> None:
-    """Refuse an ambiguity set with outcomes below zero or above what a unit can ever have."""
-    uncertain, where = program.uncertain, f"{data.attrs['name']}, {type(ambiguity).__name__}"
-    least, greatest = ambiguity.checked(uncertain).extremes
-    most = uncertain.pack(renewable.most_available(data).to_dataset(name="renewable"))
-    if (least < 0.0).any():
-        j = int(np.argmin(least))
-        raise InputError(
-            "an outcome must not be negative",
-            where=f"{where}, {uncertain.describe(j)}",
-            got=f"{least[j]:g} MW",
-            fix="raise it to 0",
-        )
-    if (greatest > most + TOLERANCE).any():
-        j = int(np.argmax(greatest - most))
-        raise InputError(
-            f"an outcome must not exceed the installed capacity of {most[j]:g} MW",
-            where=f"{where}, {uncertain.describe(j)}",
-            got=f"{greatest[j]:g} MW",
-            fix="lower it, or raise renewable_capacity of the case",
-        )
-
-
-def _check_choice(what: str, got: object, legal: tuple[str, ...]) -> None:
-    if got not in legal:
-        raise InputError(
-            f"unknown {what}",
-            where=EVFlexibility.name,
-            got=got,
-            fix=f"use one of {', '.join(legal)}",
-        )
+def _distances(agent: Agent) -> dict[str, xr.DataArray]:
+    """Radius of an operator's ball and the median distance between its samples, MW."""
+    if not isinstance(agent.ambiguity, Wasserstein):
+        return {}
+    ball = agent.ambiguity.checked(agent.program.uncertain)
+    apart = ball.distances[np.triu_indices(len(ball.samples), 1)]
+    between = float(np.median(apart)) if apart.size else 0.0
+    return {
+        "radius": xr.DataArray(ball.radius, attrs={"units": "MW"}),
+        "median_sample_distance": xr.DataArray(between, attrs={"units": "MW"}),
+    }

@@ -58,8 +58,7 @@ def test_a_bundle_of_two_lines():
     study = random_study(11, adversaries=False)
     names = list(study.team)[:2]
     first = next(c for c in study.coupled if set(names) <= set(c.columns))
-    only = replace(first, columns={name: first.columns[name] for name in names})
-    shared = SharedVariables({name: study.team[name] for name in names}, [only])
+    shared = SharedVariables(names, [replace(first, members=tuple(names))])
     size = shared.size
     bundle = Bundle(shared, (np.zeros(size), np.ones(size)))
     slope = np.eye(size)[0]

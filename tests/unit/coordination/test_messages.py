@@ -183,7 +183,7 @@ def test_methods_reach_agents_through_messages_only(monkeypatch, method):
 
 
 def test_every_question_of_the_list_is_known_and_no_other():
-    agent = random_study(11).agents()["agent_0"]
+    agent = random_study(11).team["agent_0"]
     local = LocalAgent(agent, [])
     for question in QUESTIONS:
         with contextlib.suppress(AssertionError):  # not enough was sent along

@@ -202,7 +202,8 @@ def test_a_voltage_margin_makes_rows_bind_that_did_not():
 
 
 def test_couplings_pair_the_same_hours(built_in):
-    agents, couplings = built_in.agents(), built_in.couplings()
+    agents = built_in.agents()
+    couplings = built_in.couplings([n for name in built_in.names for n in built_in.preamble(name)])
     assert [c.name for c in couplings] == [
         f"distribution_{d}/boundary_reserve_{way}" for d in (1, 2) for way in ("up", "down")
     ]
@@ -210,7 +211,9 @@ def test_couplings_pair_the_same_hours(built_in):
         feeder, variable = coupling.name.split("/")
         assert coupling.size == 24
         assert coupling.labels.dims == ("time",)
-        for name, columns in coupling.columns.items():
+        assert coupling.members == ("transmission", feeder)
+        for name in coupling.members:
+            columns = agents[name].shared[coupling.name]
             labels = agents[name].program.first_stage.labels
             at = f"time={np.datetime_as_string(coupling.labels['time'].to_numpy()[5], 'm')}]"
             text = labels.describe(int(columns[5]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import xarray as xr
 
-from ambigrid.cases import case_hash, load_case
+from ambigrid.cases import load_case
 from ambigrid.errors import AmbigridError, InputError
 from ambigrid.files import read_tree, write_tree
 from ambigrid.results import Result, load_result
@@ -119,7 +119,7 @@ class Runs:
         """Return a measurement made on the results of a seed: known, kept, or made now."""
         file_name = f"{name}_{recipe.name}"
         if file_name not in self._measured:
-            path, mark = self._path(file_name), case_hash(self.study(recipe).case)
+            path, mark = self._path(file_name), self.study(recipe).source.hash
             kept = _measurement(path, mark) if path is not None else None
             if kept is None:
                 self._check_open(file_name)
@@ -163,7 +163,7 @@ class Runs:
             kept = load_result(path)
         except InputError:
             return None
-        same = kept.attribute("data_hash") == case_hash(self.study(recipe).case)
+        same = kept.attribute("data_hash") == self.study(recipe).source.hash
         if same:
             self._progress(f"{recipe.name}: kept from an earlier run")
         return kept if same else None
