@@ -97,9 +97,12 @@ class _Limits:
     time_limit: float
     certify: bool
     certificate_limit: float
+    patience: float
 
     def __post_init__(self) -> None:
-        for name, unit in (("gap", "0.005"), ("time_limit", "60"), ("certificate_limit", "60")):
+        for name, unit in (
+            ("gap", "0.005"), ("time_limit", "60"), ("certificate_limit", "60"), ("patience", "60"),
+        ):  # fmt: skip
             value = getattr(self, name)
             if not value > 0:
                 raise InputError(
@@ -121,6 +124,7 @@ def solve(
     certificate_limit: float = 600.0,
     threads: int | None = None,
     executor: Executor | None = None,
+    patience: float = np.inf,
     seed: int = 0,
     checkpoint: str | Path | None = None,
     resume: str | Path | None = None,
@@ -150,6 +154,10 @@ def solve(
         Agents solved at once; default the number of cores.
     executor : concurrent.futures.Executor, optional
         Where agents live, instead of threads of this process.
+    patience : float
+        Seconds after which an unanswered question is put to an agent again, then after twice
+        that time and so on; infinite by default, for threads lose no message. Agents answer a
+        repeated question once, so that too little patience costs messages and nothing else.
     seed : int
         Recorded in the result.
     checkpoint, resume : path, optional
@@ -173,7 +181,7 @@ def solve(
     started = time.monotonic()
     check_engine(engine)
     method = _known(ADMM() if method is None else method)
-    limits = _Limits(gap, time_limit, certify, certificate_limit)
+    limits = _Limits(gap, time_limit, certify, certificate_limit, patience)
     if threads is not None and not threads >= 1:
         raise InputError(
             "there must be a thread", where="solve, threads", got=threads, fix="give 1 or more"
@@ -194,6 +202,7 @@ def solve(
                 Threads(agents, couplings, pool),
                 SharedVariables(agents, couplings),
                 MessageLog() if log is None else log,
+                limits.patience,
             )
         except SolverError as error:
             return _unprepared({**facts, "build_seconds": build_seconds, "message": str(error)})
@@ -348,7 +357,7 @@ class _Session:
 
     def _save(self, state: dict[str, Any]) -> None:
         if self.path is not None:
-            agents = self.team.at_home("state")
+            agents = self.team.states()
             Checkpoint(self.identity, state, agents, self.run.history, self.run.seconds).write(
                 self.path
             )

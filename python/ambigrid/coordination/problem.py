@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, wait
 from typing import Any
@@ -13,6 +14,7 @@ from ambigrid.coordination.agents import Agent, Coupling
 from ambigrid.coordination.homes import Homes, Threads
 from ambigrid.coordination.local import LocalAgent
 from ambigrid.coordination.messages import Answer, MessageLog, Request
+from ambigrid.coordination.post import Post, Reply
 from ambigrid.coordination.terms import Terms
 from ambigrid.errors import InputError
 from ambigrid.labels import Positions, Vector
@@ -96,11 +98,17 @@ class Team:
     homes : Homes
     shared : SharedVariables
     log : MessageLog
+    patience : float
+        Seconds after which an unanswered question is put again.
     """
 
-    def __init__(self, homes: Homes, shared: SharedVariables, log: MessageLog) -> None:
+    def __init__(
+        self, homes: Homes, shared: SharedVariables, log: MessageLog, patience: float = np.inf
+    ) -> None:
         self.homes, self.shared, self.log = homes, shared, log
+        self._post = Post(homes, log, patience)
         self._running: list[Future[Any]] = []
+        self._states: dict[str, Any] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -125,39 +133,80 @@ class Team:
         )
 
     def agree(self, terms: Terms) -> None:
-        """Tell every agent the rules of a run, which hold nobody's data."""
+        """Tell every agent the rules of a run, which hold nobody's data.
+
+        Answers of an earlier run that were still on their way are forgotten.
+        """
         self.at_home("agree", terms)
+        self._post.forget()
+
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """Agents at rest whose answers were taken: they wait to be asked."""
+        return self._post.idle
 
     def ask(
         self, requests: Mapping[str, Request], iteration: int, budget: Budget
     ) -> dict[str, Answer]:
-        """Put requests to agents at once and gather the answers; both are logged."""
-        for name, request in requests.items():
-            self.log.request(name, iteration, request)
-        answers: dict[str, Answer] = self._gather(
-            {name: ("answer", request, budget) for name, request in requests.items()}
-        )
-        for name, answer in answers.items():
-            self.log.answer(name, iteration, requests[name].question, answer)
-        return answers
+        """Put requests to agents at once and wait for all answers; both are logged."""
+        numbers = {self._post.put(name, r, iteration, budget) for name, r in requests.items()}
+        self._post.until(lambda: self._post.back >= numbers)
+        return {reply.name: reply.answer for reply in self._post.take(numbers)}
 
-    def keep(self, iteration: int, budget: Budget) -> None:
-        """Make every agent remember its last point as its part of the best answer."""
-        self.ask(dict.fromkeys(self.names, Request("keep")), iteration, budget)
+    def exchange(
+        self, requests: Mapping[str, Request], iteration: int, budget: Budget, staleness: int
+    ) -> list[Reply]:
+        """Put requests to agents at once and take what answers there are, old ones included.
+
+        Once half of the agents that were at rest have answered, the others get as long again;
+        who is not back then is late, and waited for only if it has been at work without a rest
+        for `staleness` iterations. So with 0 everybody is waited for.
+        """
+        asked = len(set(requests) & set(self.idle))
+        for name, request in requests.items():
+            self._post.put(name, request, iteration, budget)
+        started = time.monotonic()
+        self._post.until(lambda: 2 * len(self._post.back) >= max(asked, 1))
+        self._post.until(lambda: False, seconds=time.monotonic() - started)
+        self._post.until(lambda: not self._post.behind(iteration, staleness))
+        return self._post.take()
+
+    def arrived(self) -> list[Reply]:
+        """Take answers that came while others were waited for."""
+        return self._post.take()
+
+    def keep(self, answers: Mapping[str, Answer], iteration: int, budget: Budget) -> None:
+        """Make every agent keep, as its part of the best answer, the point its answer told of.
+
+        That is waited for, late agents included, so that all keep points that belong together.
+        """
+        requests = {name: Request("keep", kept=answer.number) for name, answer in answers.items()}
+        self.ask(requests, iteration, budget)
 
     def at_home(self, method: str, *arguments: Any) -> dict[str, Any]:
-        """Call a method of every agent; what it gives belongs to that agent and is no message."""
+        """Call a method of every agent at rest; what it gives is its own and no message."""
+        self._post.until(lambda: False)
         return self._gather(dict.fromkeys(self.names, (method, *arguments)))
+
+    def states(self) -> dict[str, Any]:
+        """Return what every agent knows; of one at work, what it knew when last at rest."""
+        self._post.until(lambda: {*self._post.at_rest, *self._states} == set(self.names))
+        self._states |= self._gather(dict.fromkeys(self._post.at_rest, ("state",)))
+        return dict(self._states)
 
     def restore(self, states: Mapping[str, Mapping[str, Any]]) -> None:
         """Give agents back what they knew when a run was saved."""
         self._gather({name: ("restore", dict(state)) for name, state in states.items()})
 
     def settle(self) -> None:
-        """Wait until no agent is at work, after something has cut a question short."""
+        """Wait until no agent is at work, after something has cut a question short.
+
+        What has not begun is left out, but what some keep all keep.
+        """
         for future in self._running:
             future.cancel()
         wait(self._running)
+        self._post.settle(finish="keep")
 
     def _gather(self, calls: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
         futures = {name: self.homes.call(name, *call) for name, call in calls.items()}
