@@ -136,9 +136,7 @@ class Post:
             ended += line[0].copies if line and line[0] not in left else []
             line.clear()
             line.extend(left)
-        for copy in ended:
-            copy.cancel()
-        wait(ended)
+        wait([copy for copy in ended if not copy.cancel()])
         for question in self._sent():
             if not question.copies:
                 self._send(question)

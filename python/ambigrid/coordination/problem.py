@@ -203,9 +203,7 @@ class Team:
 
         What has not begun is left out, but what some keep all keep.
         """
-        for future in self._running:
-            future.cancel()
-        wait(self._running)
+        wait([future for future in self._running if not future.cancel()])
         self._post.settle(finish="keep")
 
     def _gather(self, calls: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
