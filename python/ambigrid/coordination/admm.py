@@ -125,6 +125,7 @@ class _Loop:
         self.consensus = np.zeros(size)
         self.multipliers = {name: np.zeros(len(p)) for name, p in team.shared.parts.items()}
         self.proposals, self.shifted = dict(self.multipliers), dict(self.multipliers)
+        self.targets = dict(self.multipliers)
         self.arrived: list[Reply] = []
         self.round: Round | None = None
         self.penalty = Penalty(options.penalty, options.adaptive, options.factor, options.balance)
@@ -197,25 +198,25 @@ class _Loop:
         """Mean of everybody's last answer, multipliers of who has answered; whether anybody has."""
         if not self.arrived:
             return False
-        shared, alpha, before = self.team.shared, self.options.relaxation, self.consensus
-        rho = self.penalty.value
+        shared, alpha, rho = self.team.shared, self.options.relaxation, self.penalty.value
         relaxed = {}
         for reply in self.arrived:
-            name, values = reply.name, values_of(reply.answer)
-            relaxed[name] = alpha * values + (1 - alpha) * values_of(reply.request)
+            name, values, target = reply.name, values_of(reply.answer), values_of(reply.request)
+            relaxed[name] = alpha * values + (1 - alpha) * target
             self.shifted[name] = relaxed[name] + self.multipliers[name] / rho
-            self.proposals[name] = values
+            self.proposals[name], self.targets[name] = values, target
         self.consensus = shared.mean(self.shifted)
         for name, values in relaxed.items():
             difference = values - self.consensus[shared.parts[name]]
             self.multipliers[name] = self.multipliers[name] + rho * difference
-        moved = self.consensus - before
-        self.residuals = (
-            norm([v - self.consensus[shared.parts[name]] for name, v in self.proposals.items()]),
-            norm([moved[part] for part in shared.parts.values()]),
-        )
+        self.residuals = self._distance(self.proposals), self._distance(self.targets)
         self.arrived = []
         return True
+
+    def _distance(self, values: dict[str, Vector]) -> float:
+        """Distance of the mean from all proposals, or from what they were asked to be near."""
+        parts = self.team.shared.parts
+        return norm([v - self.consensus[parts[name]] for name, v in values.items()])
 
     def _adapt(self) -> None:
         """Change the penalty, and note for every agent what it must be told to do the same."""
@@ -320,5 +321,6 @@ class _Loop:
         return {
             "multipliers": self.multipliers,
             "proposals": self.proposals,
+            "targets": self.targets,
             "shifted": self.shifted,
         }
