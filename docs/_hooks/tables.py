@@ -18,7 +18,8 @@ _SIZES = {
     "shared_values": ("both ways", "n; 2n for a range", "every iteration"),
     "multipliers": ("coordinator → operator", "n", "every iteration of ADMM"),
     "residuals": (
-        "coordinator → operator", "2 for each iteration since its last proposal",
+        "coordinator → operator",
+        "2 for each iteration since its last proposal",
         "every iteration of ADMM",
     ),
     "bounds": ("both ways", "2", "every iteration"),
