@@ -43,8 +43,13 @@ class _Question:
 
     @property
     def answered(self) -> Future[Answer] | None:
-        """The first copy that came back."""
+        """The first copy that came back with an answer; those that came too early are left out."""
+        self.copies = [copy for copy in self.copies if not copy.done() or self._is_mine(copy)]
         return next((copy for copy in self.copies if copy.done()), None)
+
+    def _is_mine(self, copy: Future[Answer]) -> bool:
+        """Whether an answer, or a failure, belongs to this question: it bears its number."""
+        return copy.exception() is not None or copy.result().number == self.request.number
 
 
 class Post:

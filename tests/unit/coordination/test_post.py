@@ -168,7 +168,7 @@ def test_a_desk_answers_a_number_once():
     assert done == [0, 1]
 
 
-def test_a_copy_waits_for_the_answer_at_work():
+def test_a_copy_of_a_question_at_work_does_not_wait():
     desk, begun, end, answers = Desk(), threading.Event(), threading.Event(), []
 
     def work():
@@ -177,17 +177,40 @@ def test_a_copy_waits_for_the_answer_at_work():
         return Answer(bounds=(1.0, 2.0))
 
     def ask():
-        answers.append(desk.once(Request("bound", number=1), work))
+        answers.append(desk.once(Request("bound", number=2), work))
 
-    threads = [threading.Thread(target=ask) for _ in range(3)]
-    for thread in threads:
-        thread.start()
+    desk.once(Request("range", number=1), Answer)
+    thread = threading.Thread(target=ask)
+    thread.start()
     assert begun.wait(5)
+    assert desk.once(Request("bound", number=2), work).number == 1
     end.set()
-    for thread in threads:
-        thread.join(5)
-    assert len(answers) == 3
-    assert len({id(answer) for answer in answers}) == 1
+    thread.join(5)
+    assert desk.once(Request("bound", number=2), work) is answers[0]
+    assert answers[0].number == 2
+
+
+def test_a_copy_of_a_question_that_failed_fails_anew():
+    desk = Desk()
+
+    def fail():
+        raise ValueError("no solution")
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no solution"):
+            desk.once(Request("bound", number=1), fail)
+
+
+def test_an_answer_to_an_older_question_is_known_by_its_number():
+    homes, _, post = posted("a", patience=1e-3)
+    number = put(post, "a", "propose")
+    post.until(lambda: len(homes.calls) == 2)
+    homes.calls[1][2].set_result(Answer(number=number - 1))
+    turn(post)
+    assert post.back == set()
+    homes.answer(0)
+    turn(post)
+    assert post.back == {number}
 
 
 def local_agent(**terms):

@@ -130,6 +130,17 @@ def test_interruption_and_time_limit_while_messages_are_lost(method, staleness):
 
 
 @BY_NAME
+def test_too_little_patience_costs_messages_only(method):
+    logs = [ag.MessageLog(), ag.MessageLog()]
+    patient, hasty = (
+        solve(replace(method, iterations=6), threads=1, patience=patience, log=log)
+        for patience, log in zip((np.inf, 1e-4), logs, strict=True)
+    )
+    assert len(logs[1]) > len(logs[0])
+    assert hasty.history.drop_vars("seconds").identical(patient.history.drop_vars("seconds"))
+
+
+@BY_NAME
 @pytest.mark.parametrize("luck", [1, 2, 3])
 def test_a_checkpoint_with_late_agents_is_gone_on_from(method, luck, tmp_path):
     """What they were at is asked again; what all had kept by then, they keep."""
