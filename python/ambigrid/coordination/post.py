@@ -102,7 +102,18 @@ class Post:
         return self._number
 
     def until(self, satisfied: Callable[[], bool], seconds: float = float("inf")) -> None:
-        """Wait until a condition holds or nobody is at work, but only so long."""
+        """Wait until a condition holds or nobody is at work, but only so long.
+
+        Raises
+        ------
+        Exception
+            What an agent raised instead of an answer, as soon as that is known.
+        """
+        self._wait(lambda: satisfied() or any(map(_failed, self._back)), seconds)
+        for question in filter(_failed, self._back):
+            self._open(question)
+
+    def _wait(self, satisfied: Callable[[], bool], seconds: float) -> None:
         end = time.monotonic() + seconds
         self._turn()
         while not satisfied() and (first := self._sent()) and time.monotonic() < end:
@@ -118,13 +129,7 @@ class Post:
         return {question.request.number for question in self._back}
 
     def take(self, numbers: Collection[int] | None = None) -> list[Reply]:
-        """Take answers that are back, all or those with the numbers, agent by agent.
-
-        Raises
-        ------
-        Exception
-            What an agent raised instead of an answer.
-        """
+        """Take answers that are back, all or those with the numbers, agent by agent."""
         order = list(self._lines)
         taken = [q for q in self._back if numbers is None or q.request.number in numbers]
         self._back = [question for question in self._back if question not in taken]
@@ -145,7 +150,7 @@ class Post:
         for question in self._sent():
             if not question.copies:
                 self._send(question)
-        self.until(lambda: False)
+        self._wait(lambda: False, float("inf"))
         self.forget()
 
     def forget(self) -> None:
@@ -179,3 +184,8 @@ class Post:
         question.copies.append(
             self._homes.call(question.name, "answer", question.request, question.budget)
         )
+
+
+def _failed(question: _Question) -> bool:
+    """Whether an agent raised something instead of an answer."""
+    return question.answered is not None and question.answered.exception() is not None

@@ -128,6 +128,20 @@ def test_who_is_behind():
     assert post.behind(9, 0) == ["b"]
 
 
+def test_a_failure_is_not_waited_for():
+    homes, _, post = posted("a", "b", "c")
+    for name in "abc":
+        put(post, name, "propose")
+    homes.answer(0)
+    homes.calls[1][2].set_exception(ValueError("no solution"))
+    with pytest.raises(ValueError, match="no solution"):
+        post.until(lambda: False)
+    homes.calls[2][2].set_running_or_notify_cancel()
+    homes.answer(2)
+    post.settle(finish="keep")
+    assert post.idle == ("a", "b", "c")
+
+
 def test_settling_leaves_out_all_but_what_must_be_finished():
     homes, _, post = posted("a", "b", "c")
     for question in ("propose", "bound", "keep"):
