@@ -19,7 +19,11 @@ _SIZES = {
     "boundary_baseline": ("distribution → transmission", "T", "once, before the first iteration"),
     "shared_values": ("both ways", "n; 2n for a range", "every iteration"),
     "multipliers": ("coordinator → operator", "n", "every iteration of ADMM"),
-    "residuals": ("coordinator → operator", "2", "every iteration of ADMM"),
+    "residuals": (
+        "coordinator → operator",
+        "2 for each iteration since its last proposal",
+        "every iteration of ADMM",
+    ),
     "bounds": ("both ways", "2", "every iteration"),
     "subgradient": ("operator → coordinator", "n", "cut sharing only"),
 }
@@ -33,7 +37,7 @@ _QUESTIONS = {
     "price": ("multipliers", "a lower bound, and the cost of what it proposed"),
     "follow": ("values, multipliers, bounds so far", "a lower bound, and its cost of the values"),
     "cost": ("values, bounds so far", "lower and upper cost, subgradient; or the nearest values"),
-    "keep": ("–", "–"),
+    "keep": ("the number of a question that told a cost", "–"),
     "search": ("–", "the cost of what it keeps after a thorough search"),
     "certify": ("bounds so far", "the searched and the proved cost of what it keeps"),
 }

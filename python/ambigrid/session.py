@@ -35,9 +35,12 @@ class Limits:
     time_limit: float
     certify: bool
     certificate_limit: float
+    patience: float
 
     def __post_init__(self) -> None:
-        for name, unit in (("gap", "0.005"), ("time_limit", "60"), ("certificate_limit", "60")):
+        for name, unit in (
+            ("gap", "0.005"), ("time_limit", "60"), ("certificate_limit", "60"), ("patience", "60"),
+        ):  # fmt: skip
             value = getattr(self, name)
             if not value > 0:
                 raise InputError(
@@ -257,7 +260,7 @@ class Session:
 
     def _save(self, state: dict[str, Any]) -> None:
         if self.path is not None:
-            agents = self.team.at_home("state")
+            agents = self.team.states()
             Checkpoint(self.identity, state, agents, self.run.history, self.run.seconds).write(
                 self.path
             )

@@ -47,6 +47,7 @@ def solve(
     certificate_limit: float = 600.0,
     threads: int | None = None,
     executor: Executor | Client | None = None,
+    patience: float = np.inf,
     seed: int = 0,
     checkpoint: str | Path | None = None,
     resume: str | Path | None = None,
@@ -78,6 +79,10 @@ def solve(
     executor : concurrent.futures.Executor or distributed.Client, optional
         Where agents live, instead of threads of this process. With a client of a Dask cluster
         each agent is an actor on a worker, which reads its own group of the study's case file.
+    patience : float
+        Seconds after which an unanswered question is put to an agent again, then after twice
+        that time and so on; infinite by default, for threads lose no message. Agents answer a
+        repeated question once, so that too little patience costs messages and nothing else.
     seed : int
         Recorded in the result.
     checkpoint, resume : path, optional
@@ -105,7 +110,7 @@ def solve(
     started = time.monotonic()
     check_engine(engine)
     method = _known(ADMM() if method is None else method)
-    limits = Limits(gap, time_limit, certify, certificate_limit)
+    limits = Limits(gap, time_limit, certify, certificate_limit, patience)
     if threads is not None and not threads >= 1:
         raise InputError(
             "there must be a thread", where="solve, threads", got=threads, fix="give 1 or more"
@@ -136,7 +141,7 @@ def solve(
             identity["ambiguity set"] = _digest(homes.ambiguities)
         if earlier is not None:
             earlier.check_identity(identity)
-        team = Team(homes, MessageLog() if log is None else log)
+        team = Team(homes, MessageLog() if log is None else log, patience)
         session = Session(team, method, limits, identity, checkpoint, earlier, progress)
         return make_result(study, session, session.ended(), facts, parts)
 

@@ -116,6 +116,8 @@ def test_options_not_given_are_left_to_the_solver(solved):
         ("run x.nc --scheduler tcp://a:1", "x.nc: there is no case file here."),
         ("run t30d2 --ambiguity box --radius 3", "--radius: this option belongs to wasserstein"),
         ("run t30d2 --method centralized --penalty 3", "--penalty: this option belongs to another"),
+        ("run t30d2 --method centralized --staleness 1", "--staleness: this option belongs to"),
+        ("run t30d2 --method cut-sharing --staleness=-1", "staleness: value out of range; got -1."),
         ("plot absent.nc", "absent.nc: there is no result file here. Check the path."),
         ("plot absent.nc --picture face", "--picture: there is no such choice; got 'face'."),
         ("evaluate absent.nc --policy best", "--policy: there is no such choice; got 'best'."),
@@ -258,6 +260,7 @@ def test_ambiguity_and_method_take_their_options():
     assert (known.radius, known.norm, known.support) == (3.0, 1, "box")
     assert make_ambiguity("wasserstein", None, None, None).radius["transmission"] == 10
     assert make_method("admm", penalty=20.0, adaptive=None).penalty == 20.0
+    assert make_method("cut-sharing", staleness=2).staleness == 2
 
 
 def test_output_paths(tmp_path):

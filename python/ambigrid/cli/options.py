@@ -54,6 +54,9 @@ Method = Annotated[str, _one_of(_METHOD, "How the operators agree.", METHODS)]
 Penalty = Annotated[float | None, _option(_METHOD, "ADMM penalty, $/MW².")]
 Adaptive = Annotated[bool, _option(_METHOD, "Let ADMM adapt its penalty.", "--adaptive")]
 Relaxation = Annotated[float | None, _option(_METHOD, "ADMM over-relaxation, 1 to 1.9.")]
+Staleness = Annotated[
+    int | None, _option(_METHOD, "Iterations an operator may be late; 0 waits for all.")
+]
 Engine = Annotated[str, _one_of(_METHOD, "Who solves.", ENGINES)]
 Threads = Annotated[int | None, _option(_METHOD, "Operators solved at once.")]
 

@@ -6,6 +6,9 @@
 
 Lower bound: Σ_a min f_a + μ_a'z_a from the agents' masters. Upper bound: the exchange the owners
 proposed is feasible for them, and the others follow it.
+
+With late agents, as in Zhang and Kwok (ICML 2014): the mean goes over everybody's last answer
+α z_a + (1-α) z + μ_a/ρ, and only who has answered gets new multipliers.
 """
 
 from __future__ import annotations
@@ -20,12 +23,13 @@ from ambigrid.coordination.messages import Request
 from ambigrid.coordination.method import (
     Agreement,
     Run,
-    bounds_of,
     norm,
     refuse_integers,
     values_of,
 )
+from ambigrid.coordination.post import Reply
 from ambigrid.coordination.problem import Team
+from ambigrid.coordination.rounds import Round
 from ambigrid.coordination.terms import Penalty, Terms
 from ambigrid.errors import InputError
 from ambigrid.labels import Vector
@@ -58,6 +62,9 @@ class ADMM:
         Whether to go on until the residuals agree, as the source does, when the gap is closed.
     iterations : int
         Largest number of iterations.
+    staleness : int
+        Iterations by which an operator's answers may be late before it is waited for; 0 waits
+        for everybody in every iteration.
     """
 
     penalty: float = 15.0
@@ -66,6 +73,7 @@ class ADMM:
     residual: float = 0.1
     until_agreed: bool = False
     iterations: int = 300
+    staleness: int = 0
     factor: float = 2.0
     balance: float = 10.0
 
@@ -77,6 +85,7 @@ class ADMM:
             (self.relaxation, "relaxation", 0 < self.relaxation < 2),
             (self.residual, "residual", self.residual > 0),
             (self.iterations, "iterations", self.iterations >= 1),
+            (self.staleness, "staleness", self.staleness >= 0),
             (self.factor, "factor", self.factor > 1),
             (self.balance, "balance", self.balance > 1),
         ):
@@ -116,30 +125,36 @@ class _Loop:
         size = team.shared.size
         self.consensus = np.zeros(size)
         self.multipliers = {name: np.zeros(len(p)) for name, p in team.shared.parts.items()}
+        self.proposals, self.shifted = dict(self.multipliers), dict(self.multipliers)
+        self.targets = dict(self.multipliers)
+        self.arrived: list[Reply] = []
+        self.round: Round | None = None
         self.penalty = Penalty(options.penalty, options.adaptive, options.factor, options.balance)
         self.lower, self.upper = -np.inf, np.inf
         self.values, self.prices = np.zeros(size), np.zeros(size)
         self.iteration, self.finished, self.status = 0, False, Status.ERROR
         self.residuals, self.before = (np.inf, np.inf), np.inf
-        self.untold: tuple[float, float] | None = None
+        self.untold: dict[str, list[tuple[float, float]]] = {name: [] for name in team.names}
         self._restore(run.resumed)
+        self.sought = self.iteration
         run.latest = self.agreement()
-        team.agree(Terms(run.gap, len(team.names), self.penalty))
+        team.agree(Terms(run.gap, len(team.names), self.penalty, options.staleness))
         if self.iteration:
             self._stop()
 
     def step(self) -> None:
         """One exchange."""
         self.iteration += 1
-        proposals = self._propose()
-        self.residuals = self._update(proposals)
-        self._bounds(proposals)
+        self._propose()
+        moved = self._update()
+        self._bounds()
+        moved = self._update() or moved
         record = IterationRecord(
             self.iteration, self.lower, self.upper, *self.residuals, self.penalty.value,
             self.context.seconds,
         )  # fmt: skip
-        self.untold = self.residuals
-        self.penalty = self.penalty.after(self.residuals)
+        if moved:
+            self._adapt()
         self.context.latest = self.agreement()
         self.context.end_iteration(record, self._state())
         self._stop()
@@ -148,58 +163,108 @@ class _Loop:
     def near(self) -> bool:
         """Whether the copies agree well enough for an upper bound to be worth its time."""
         tolerance = _NEAR * self.options.residual * self.team.shared.boundaries
-        return self.before <= tolerance or self.iteration % _SELDOM == 0
+        due = self.iteration // _SELDOM > self.sought // _SELDOM
+        return self.before <= tolerance or due
 
-    def _propose(self) -> dict[str, Vector]:
+    def _propose(self) -> None:
+        """Ask everybody at rest for a proposal, with the residuals not yet told."""
         self.before = self.residuals[0]
-        requests = {
-            name: Request(
+        requests = {}
+        for name in self.team.idle:
+            requests[name] = Request(
                 "propose",
-                shared_values=self.consensus[part],
+                shared_values=self.consensus[self.team.shared.parts[name]],
                 multipliers=self.multipliers[name],
-                residuals=self.untold,
+                residuals=tuple(self.untold[name]) or None,
             )
-            for name, part in self.team.shared.parts.items()
-        }
-        answers = self.team.ask(requests, self.iteration, self.context.budget)
-        return {name: values_of(answer) for name, answer in answers.items()}
+            self.untold[name] = []
+        self._exchange(requests)
 
-    def _update(self, proposals: dict[str, Vector]) -> tuple[float, float]:
-        shared, alpha, before = self.team.shared, self.options.relaxation, self.consensus
-        rho = self.penalty.value
-        relaxed = {
-            name: alpha * values + (1 - alpha) * before[shared.parts[name]]
-            for name, values in proposals.items()
-        }
-        shifted = {name: values + self.multipliers[name] / rho for name, values in relaxed.items()}
-        self.consensus = shared.mean(shifted)
+    def _exchange(self, requests: dict[str, Request]) -> None:
+        """Put requests and sort what is there: proposals, and answers to the open round."""
+        self._sort(
+            self.team.exchange(
+                requests, self.iteration, self.context.budget, self.options.staleness
+            )
+        )
+
+    def _sort(self, replies: list[Reply]) -> None:
+        for reply in replies:
+            if reply.request.question == "propose":
+                self.arrived.append(reply)
+            elif self.round is not None:
+                self.round.take(reply)
+
+    def _update(self) -> bool:
+        """Mean of everybody's last answer, multipliers of who has answered; whether anybody has."""
+        if not self.arrived:
+            return False
+        shared, alpha, rho = self.team.shared, self.options.relaxation, self.penalty.value
+        relaxed = {}
+        for reply in self.arrived:
+            name, values, target = reply.name, values_of(reply.answer), values_of(reply.request)
+            relaxed[name] = alpha * values + (1 - alpha) * target
+            self.shifted[name] = relaxed[name] + self.multipliers[name] / rho
+            self.proposals[name], self.targets[name] = values, target
+        self.consensus = shared.mean(self.shifted)
         for name, values in relaxed.items():
             difference = values - self.consensus[shared.parts[name]]
             self.multipliers[name] = self.multipliers[name] + rho * difference
-        primal = norm([v - self.consensus[shared.parts[name]] for name, v in proposals.items()])
-        moved = self.consensus - before
-        dual = norm([moved[part] for part in shared.parts.values()])
-        return primal, dual
+        self.residuals = self._distance(self.proposals), self._distance(self.targets)
+        self.arrived = []
+        return True
 
-    def _bounds(self, proposals: dict[str, Vector]) -> None:
-        """Lagrangian lower bound; upper bound from the owners' exchange where others follow it."""
-        exchange = self.team.shared.owned(proposals)
-        requests = {name: self._bound_request(name, exchange) for name in proposals}
-        answers = self.team.ask(requests, self.iteration, self.context.budget)
-        bounds = [bounds_of(answer) for answer in answers.values()]
-        self.lower = max(self.lower, sum(lower for lower, _ in bounds))
-        upper = sum(upper for _, upper in bounds)
+    def _distance(self, values: dict[str, Vector]) -> float:
+        """Distance of the mean from all proposals, or from what they were asked to be near."""
+        parts = self.team.shared.parts
+        return norm([v - self.consensus[parts[name]] for name, v in values.items()])
+
+    def _adapt(self) -> None:
+        """Change the penalty, and note for every agent what it must be told to do the same."""
+        self.penalty = self.penalty.after(self.residuals)
+        for missed in self.untold.values():
+            missed.append(self.residuals)
+
+    def _bounds(self) -> None:
+        """Lagrangian lower bound; upper bound from the owners' exchange where others follow it.
+
+        A round that late agents leave open is not overtaken by the next.
+        """
+        if self.round is None:
+            self._open_round()
+        assert self.round is not None
+        if self.round.whole:
+            whole, self.round = self.round, None
+            self._close(whole)
+
+    def _open_round(self) -> None:
+        exchange, prices = self.team.shared.owned(self.proposals), self._balanced()
+        requests = {
+            name: self._bound_request(name, exchange, prices[name]) for name in self.team.names
+        }
+        owners = -self.team.shared.owned(prices)
+        self.round = Round(self.iteration, len(self.team.names), exchange, owners)
+        self.sought = self.iteration
+        self._exchange(requests)
+
+    def _close(self, whole: Round) -> None:
+        lower, upper = whole.bounds
+        self.lower = max(self.lower, lower)
         if upper < self.upper:
-            self.team.keep(self.iteration, self.context.budget)
-            self.upper, self.values, self.prices = upper, exchange, self._owner_prices()
+            self.upper, self.values, self.prices = upper, whole.values, whole.prices
             self.context.latest = self.agreement()
+            self.team.keep(whole.answers, self.iteration, self.context.budget)
+            self._sort(self.team.arrived())
 
-    def _bound_request(self, name: str, exchange: Vector) -> Request:
-        """Ask for a lower bound; near agreement, followers for the cost of the exchange, too."""
-        multipliers, shared = self.multipliers[name], self.team.shared
+    def _bound_request(self, name: str, exchange: Vector, multipliers: Vector) -> Request:
+        """Ask for a lower bound; near agreement, followers for the cost of the exchange, too.
+
+        So is an owner that is still at work on its next proposal when its last one is exchanged.
+        """
+        shared = self.team.shared
         if not self.near:
             return Request("bound", multipliers=multipliers)
-        if name not in shared.followers:
+        if name not in shared.followers and name in self.team.idle:
             return Request("price", multipliers=multipliers)
         return Request(
             "follow",
@@ -208,8 +273,12 @@ class _Loop:
             bounds=(self.lower, self.upper),
         )
 
-    def _owner_prices(self) -> Vector:
-        return -self.team.shared.owned(self.multipliers)
+    def _balanced(self) -> dict[str, Vector]:
+        """Multipliers that sum to zero, as a bound needs them."""
+        if not self.options.staleness:  # then they do, for all of them are new
+            return self.multipliers
+        shared, mean = self.team.shared, self.team.shared.mean(self.multipliers)
+        return {name: mu - mean[shared.parts[name]] for name, mu in self.multipliers.items()}
 
     def _stop(self) -> None:
         tolerance = self.options.residual * self.team.shared.boundaries
@@ -233,7 +302,8 @@ class _Loop:
             "prices": self.prices,
             "scalars": np.array(scalars),
         }
-        state |= {f"multipliers:{name}": values for name, values in self.multipliers.items()}
+        for label, values in self._by_agent.items():
+            state |= {f"{label}:{name}": array for name, array in values.items()}
         return state
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -244,4 +314,14 @@ class _Loop:
         penalty, self.lower, self.upper, iteration, primal, dual = map(float, state["scalars"])
         self.penalty, self.iteration = replace(self.penalty, value=penalty), int(iteration)
         self.residuals = (primal, dual)
-        self.multipliers = {name: state[f"multipliers:{name}"] for name in self.multipliers}
+        for label, values in self._by_agent.items():
+            values |= {name: state[f"{label}:{name}"] for name in values}
+
+    @property
+    def _by_agent(self) -> dict[str, dict[str, Vector]]:
+        return {
+            "multipliers": self.multipliers,
+            "proposals": self.proposals,
+            "targets": self.targets,
+            "shifted": self.shifted,
+        }

@@ -9,6 +9,10 @@
 Prices tell of the cost functions far from the points, where an agent's own master knows more than
 cuts at points do. It converges in fewer exchanges than ADMM but tells the coordinator every
 agent's cost and its slope.
+
+Minorants hold whenever they come, so that the bundle goes on without a late agent's, while upper
+bounds need everybody's cost at one point (Iutzeler, Malick, de Oliveira, *Mathematical
+Programming* 184, 2020): one such point at a time is put to all.
 """
 
 from __future__ import annotations
@@ -25,10 +29,13 @@ from ambigrid.coordination.method import (
     Agreement,
     Run,
     bounds_of,
+    multipliers_of,
     refuse_integers,
     values_of,
 )
+from ambigrid.coordination.post import Reply
 from ambigrid.coordination.problem import Team
+from ambigrid.coordination.rounds import Round
 from ambigrid.coordination.terms import Terms
 from ambigrid.engines import SolveStatus
 from ambigrid.errors import InputError
@@ -49,10 +56,14 @@ class CutSharing:
         Position of the level between lower (0) and upper bound (1).
     iterations : int
         Largest number of exchanges.
+    staleness : int
+        Exchanges by which an operator's answers may be late before it is waited for; 0 waits for
+        everybody in every exchange.
     """
 
     level: float = 0.3
     iterations: int = 300
+    staleness: int = 0
 
     name: ClassVar[str] = "cut-sharing"
 
@@ -60,13 +71,14 @@ class CutSharing:
         for value, what, legal in (
             (self.level, "level", 0 < self.level < 1),
             (self.iterations, "iterations", self.iterations >= 1),
+            (self.staleness, "staleness", self.staleness >= 0),
         ):
             if not legal:
                 raise InputError(
                     "value out of range",
                     where=f"CutSharing {what}",
                     got=value,
-                    fix="give a level in (0, 1) and at least one iteration",
+                    fix="give a level in (0, 1), at least one iteration and no negative staleness",
                 )
 
     def run(self, team: Team, run: Run) -> Agreement:
@@ -98,7 +110,7 @@ class _Loop:
 
     def __init__(self, options: CutSharing, team: Team, run: Run) -> None:
         self.options, self.team, self.context = options, team, run
-        team.agree(Terms(run.gap, len(team.names)))
+        team.agree(Terms(run.gap, len(team.names), staleness=options.staleness))
         self.box = _box(team, run)
         self.bundle = Bundle(team.shared, self.box)
         self.values = np.clip(np.zeros(team.shared.size), *self.box)
@@ -106,6 +118,7 @@ class _Loop:
         self.lower, self.upper = -np.inf, np.inf
         self.asked = {name: np.zeros(len(part)) for name, part in team.shared.parts.items()}
         self.prices = np.zeros(team.shared.size)
+        self.round: Round | None = None
         self.iteration, self.finished, self.status = 0, False, Status.ERROR
         self._restore(run.resumed)
         run.latest = self.agreement()
@@ -137,33 +150,60 @@ class _Loop:
         """
         return self.upper < self.lower - _ROUNDING * max(1.0, abs(self.lower))
 
+    @property
+    def staleness(self) -> int:
+        """Exchanges an agent may be late; without an upper bound there is no level to go on to."""
+        return self.options.staleness if np.isfinite(self.upper) else 0
+
     def _ask_bounds(self) -> None:
-        """Learn each agent's least cost at the present prices."""
-        requests = {
-            name: Request("bound", multipliers=prices) for name, prices in self.asked.items()
-        }
-        answers = self.team.ask(requests, self.iteration, self.context.budget)
-        for name, answer in answers.items():
-            self.bundle.add_cost(name, -self.asked[name], bounds_of(answer)[0])
+        """Learn the least cost at the present prices of every agent at rest."""
+        self._exchange(
+            {name: Request("bound", multipliers=self.asked[name]) for name in self.team.idle}
+        )
 
     def _ask_costs(self) -> None:
-        """Learn each agent's cost at the present point."""
-        bounds = (self.lower, self.upper)
-        requests = {
-            name: Request("cost", shared_values=self.values[part], bounds=bounds)
-            for name, part in self.team.shared.parts.items()
-        }
-        answers = self.team.ask(requests, self.iteration, self.context.budget)
-        for name, answer in answers.items():
-            self._learn(name, answer)
-        upper = sum(bounds_of(answer)[1] for answer in answers.values())
-        if upper < self.upper or self.crossed:
-            self.team.keep(self.iteration, self.context.budget)
-            self.upper, self.best = upper, self.values
-            self.context.latest = self.agreement()
+        """Learn costs at the present point: everybody's, unless late ones leave a round open."""
+        names = self.team.idle
+        if self.round is None:
+            names = self.team.names
+            self.round = Round(self.iteration, len(names), self.values, self.prices)
+        bounds, parts = (self.lower, self.upper), self.team.shared.parts
+        self._exchange(
+            {
+                name: Request("cost", shared_values=self.values[parts[name]], bounds=bounds)
+                for name in names
+            }
+        )
+        if self.round.whole:
+            whole, self.round = self.round, None
+            self._close(whole)
 
-    def _learn(self, name: str, answer: Answer) -> None:
-        own = self.values[self.team.shared.parts[name]]
+    def _close(self, whole: Round) -> None:
+        """Keep the point of a round if it is the best, or the best asked for again."""
+        upper = whole.bounds[1]
+        again = self.crossed and np.array_equal(whole.values, self.best)
+        if upper < self.upper or again:
+            self.upper, self.best = upper, whole.values
+            self.context.latest = self.agreement()
+            self.team.keep(whole.answers, self.iteration, self.context.budget)
+            self._learn(self.team.arrived())
+
+    def _exchange(self, requests: dict[str, Request]) -> None:
+        budget = self.context.budget
+        self._learn(self.team.exchange(requests, self.iteration, budget, self.staleness))
+
+    def _learn(self, replies: list[Reply]) -> None:
+        """Add minorants, whatever prices and points they are of."""
+        for reply in replies:
+            if reply.request.question == "bound":
+                least = bounds_of(reply.answer)[0]
+                self.bundle.add_cost(reply.name, -multipliers_of(reply.request), least)
+            else:
+                self._learn_cost(reply.name, values_of(reply.request), reply.answer)
+                if self.round is not None:
+                    self.round.take(reply)
+
+    def _learn_cost(self, name: str, own: Vector, answer: Answer) -> None:
         if answer.shared_values is not None:
             self.bundle.add_separation(name, own, answer.shared_values)
         elif answer.subgradient is not None:

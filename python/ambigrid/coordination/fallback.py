@@ -55,7 +55,7 @@ def exchange_nothing(team: Team, agreement: Agreement) -> Agreement:
     lower, upper = (sum(side) for side in zip(*map(bounds_of, answers.values()), strict=True))
     if not isfinite(upper):
         return agreement
-    team.keep(after, Budget(_SECONDS))
+    team.keep(answers, after, Budget(_SECONDS))
     values, unknown = np.zeros(team.shared.size), np.full(team.shared.size, np.nan)
     lower = max(agreement.lower, lower)
     return replace(agreement, lower=lower, upper=upper, values=values, multipliers=unknown)

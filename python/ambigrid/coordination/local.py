@@ -27,6 +27,7 @@ from ambigrid.algorithms.recourse import Vertex
 from ambigrid.algorithms.stopping import Budget
 from ambigrid.algorithms.worst_case import worst_case
 from ambigrid.coordination.agents import Agent, Coupling
+from ambigrid.coordination.desk import Desk
 from ambigrid.coordination.messages import Answer, Request
 from ambigrid.coordination.terms import Penalty, Terms
 from ambigrid.engines import Solution, SolveStatus
@@ -49,6 +50,9 @@ _WITHIN = 1e-7
 
 _UNKNOWN = (-np.inf, np.inf)
 """Bounds of somebody who knows nothing."""
+
+_TRIALS = ("price", "follow", "cost")
+"""Questions about the cost of a point that may have to be kept."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,9 @@ class LocalAgent:
         self._proposed: MasterPoint | None = None
         self._centre: Vector | None = None
         self._trust, self._stiffness = 1.0, _stiffness(first)
+        self._desk = Desk()
         self._trial: KeptPoint | None = None
+        self._trials: dict[int, tuple[KeptPoint | None, Vector | None]] = {}
         self.kept: KeptPoint | None = None
         self.row_duals: Vector | None = None
         self._kept_duals: Vector | None = None
@@ -129,7 +135,7 @@ class LocalAgent:
         self._terms, self._penalty = terms, terms.penalty
 
     def answer(self, request: Request, budget: Budget) -> Answer:
-        """Answer a request; the only way in and out.
+        """Answer a request, once however often it arrives; the only way in and out.
 
         Raises
         ------
@@ -147,7 +153,16 @@ class LocalAgent:
             "search": self._search,
             "certify": self._certify,
         }
-        return questions[request.question](request, budget)
+        question = questions[request.question]
+        return self._desk.once(request, lambda: self._noted(question(request, budget), request))
+
+    def _noted(self, answer: Answer, request: Request) -> Answer:
+        """Remember the points whose costs were told, as long as one may yet have to be kept."""
+        if request.question in _TRIALS:
+            self._trials[request.number] = (self._trial, self.row_duals)
+            for number in list(self._trials)[: -self._terms.staleness - 1]:
+                del self._trials[number]
+        return answer
 
     def _range(self, request: Request, budget: Budget) -> Answer:
         """Least and largest shared values that the bounds of variables allow."""
@@ -156,13 +171,13 @@ class LocalAgent:
     def _propose(self, request: Request, budget: Budget) -> Answer:
         """Minimise own cost + multipliers'z + ½ penalty ‖z - shared_values‖², nearly.
 
-        Only the scenarios that carry the worst case are looked at. Residuals, of the last
-        iteration, change the penalty as agreed.
+        Only the scenarios that carry the worst case are looked at. Residuals, of every
+        iteration since the last proposal, change the penalty as agreed.
         """
         target, multipliers = _given(request.shared_values), _given(request.multipliers)
         assert self._penalty is not None
-        if request.residuals is not None:
-            self._penalty = self._penalty.after(request.residuals)
+        for residuals in request.residuals or ():
+            self._penalty = self._penalty.after(residuals)
         self.master.set_linear(0, self.shared, multipliers)
         passes, good = 0, False
         while not good and passes < _PASSES and not (passes and budget.expired):
@@ -303,8 +318,9 @@ class LocalAgent:
         return Answer(shared_values=values - slope * distance / steepness**2, bounds=_UNKNOWN)
 
     def _keep(self, request: Request, budget: Budget) -> Answer:
-        """Remember the point last priced or costed as this operator's part of the answer."""
-        self.kept, self._kept_duals = self._trial, self.row_duals
+        """Remember a point priced or costed earlier as this operator's part of the answer."""
+        assert request.kept is not None
+        self.kept, self._kept_duals = self._trials[request.kept]
         return Answer()
 
     def _search(self, request: Request, budget: Budget) -> Answer:

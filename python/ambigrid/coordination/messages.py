@@ -1,8 +1,9 @@
 """What crosses between operators: two kinds of message, and the log that proves it.
 
 A coordinator puts a `Request` to an operator and gets an `Answer`. Their fields are the whole list
-of what may cross; a request's question is a word of `QUESTIONS`, and the time that is left is not
-the operators' data. Every message passes through `Team.ask`, which logs it.
+of what may cross. Those of `ENVELOPE` hold nobody's data: a request's question is a word of
+`QUESTIONS`, and numbers count the coordinator's questions, whatever is asked and answered. Nor is
+the time that is left the operators' data. Every message passes through a `Post`, which logs it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from ambigrid.labels import Vector
 QUESTIONS = ("range", "propose", "bound", "price", "follow", "cost", "keep", "search", "certify")
 """What an operator may be asked; see the methods of `LocalAgent` of these names."""
 
+ENVELOPE = frozenset({"question", "number", "kept"})
+"""Fields that only say which message this is; an answer repeats its request's number."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -26,20 +30,27 @@ class Request:
     ----------
     question : str
         One of `QUESTIONS`.
+    number : int
+        Counts the questions of a run, from 1; a question sent again keeps its number.
+    kept : int, optional
+        Number of an earlier question; the point its answer told the cost of is to be kept.
     shared_values : array (shared,), optional
         Values of the operator's own shared variables.
     multipliers : array (shared,), optional
         Their prices, $ per unit.
-    residuals : (float, float), optional
-        Primal and dual residual of the last iteration, in the unit of the shared variables.
+    residuals : ((float, float), ...), optional
+        Primal and dual residual of every iteration since the operator's last proposal, in the
+        unit of the shared variables: one pair if it was in time.
     bounds : (float, float), optional
         Lower and upper bound on the total cost, $.
     """
 
     question: str
+    number: int = 0
+    kept: int | None = None
     shared_values: Vector | None = None
     multipliers: Vector | None = None
-    residuals: tuple[float, float] | None = None
+    residuals: tuple[tuple[float, float], ...] | None = None
     bounds: tuple[float, float] | None = None
 
 
@@ -49,6 +60,8 @@ class Answer:
 
     Attributes
     ----------
+    number : int
+        That of the question.
     shared_values : array (shared,), optional
         Values the operator wants, or the nearest that it can carry out; asked for its range,
         the least and the largest values, one after the other.
@@ -58,6 +71,7 @@ class Answer:
         Slope of the lower bound in the shared values; with cut sharing only.
     """
 
+    number: int = 0
     shared_values: Vector | None = None
     bounds: tuple[float, float] | None = None
     subgradient: Vector | None = None
@@ -65,7 +79,7 @@ class Answer:
 
 WHITELIST = frozenset(
     {"boundary_baseline"}
-    | {item.name for kind in (Request, Answer) for item in fields(kind)} - {"question"}
+    | {item.name for kind in (Request, Answer) for item in fields(kind)} - ENVELOPE
 )
 """Names of everything that may cross; `subgradient` only with cut sharing."""
 
@@ -132,7 +146,6 @@ class MessageLog:
 
 def _contents(message: Request | Answer) -> dict[str, object]:
     """Everything a message carries, by name."""
-    values = {item.name: getattr(message, item.name) for item in fields(message)}
-    return {
-        name: value for name, value in values.items() if name != "question" and value is not None
-    }
+    names = [item.name for item in fields(message) if item.name not in ENVELOPE]
+    values = {name: getattr(message, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}

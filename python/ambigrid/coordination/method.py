@@ -10,7 +10,7 @@ import numpy as np
 
 from ambigrid.algorithms.log import History, IterationRecord, Progress
 from ambigrid.algorithms.stopping import Budget
-from ambigrid.coordination.messages import Answer
+from ambigrid.coordination.messages import Answer, Request
 from ambigrid.coordination.problem import Team
 from ambigrid.errors import InputError
 from ambigrid.labels import Vector
@@ -129,10 +129,16 @@ def refuse_integers(team: Team, method: str) -> None:
             )
 
 
-def values_of(answer: Answer) -> Vector:
-    """Shared values of an answer that must have them."""
-    assert answer.shared_values is not None
-    return answer.shared_values
+def values_of(message: Request | Answer) -> Vector:
+    """Shared values of a message that must have them."""
+    assert message.shared_values is not None
+    return message.shared_values
+
+
+def multipliers_of(request: Request) -> Vector:
+    """Multipliers of a request that must have them."""
+    assert request.multipliers is not None
+    return request.multipliers
 
 
 def bounds_of(answer: Answer) -> tuple[float, float]:

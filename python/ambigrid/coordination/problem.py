@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_EXCEPTION, Future, wait
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ambigrid.coordination.costs import Costs
 from ambigrid.coordination.homes import Homes, SilentAgentError, Threads, addressed
 from ambigrid.coordination.local import LocalAgent
 from ambigrid.coordination.messages import Answer, MessageLog, Request
+from ambigrid.coordination.post import Post, Reply
 from ambigrid.coordination.terms import Terms
 from ambigrid.errors import InputError
 from ambigrid.labels import Positions, Vector
@@ -107,24 +109,26 @@ class Team:
     ----------
     homes : Homes
     log : MessageLog
+    patience : float
+        Seconds after which an unanswered question is put again.
 
     Attributes
     ----------
     shared : SharedVariables
-    costs : Costs
-        What agents' decisions cost, as far as they have told.
     budget : Budget
         Time for what is asked without a budget of its own.
     silent : set of str
         Agents that did not answer in time; they are not asked again.
     """
 
-    def __init__(self, homes: Homes, log: MessageLog) -> None:
+    def __init__(self, homes: Homes, log: MessageLog, patience: float = inf) -> None:
         self.homes, self.log = homes, log
         self.shared = SharedVariables(homes.names, homes.couplings)
-        self.costs, self.budget = Costs(), Budget()
+        self.budget = Budget()
         self.silent: set[str] = set()
+        self._post = Post(homes, log, patience)
         self._running: dict[str, Future[Any]] = {}
+        self._states: dict[str, Any] = {}
         self._terms: Terms | None = None
         self._note_preamble(homes.names)
 
@@ -132,6 +136,11 @@ class Team:
     def names(self) -> tuple[str, ...]:
         """Names of the agents."""
         return self.homes.names
+
+    @property
+    def costs(self) -> Costs:
+        """What agents' decisions cost, as far as they have told."""
+        return self._post.costs
 
     @property
     def here(self) -> bool:
@@ -144,43 +153,72 @@ class Team:
         assert isinstance(self.homes, Threads)
         return self.homes.agents
 
-    def agree(self, terms: Terms) -> None:
-        """Tell every agent the rules of a run, which hold nobody's data."""
-        self._terms = terms
-        self.at_home("agree", terms)
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """Agents at rest whose answers were taken: they wait to be asked."""
+        return self._post.idle
+
+    # Messages ------------------------------------------------------------------------------
 
     def ask(
         self, requests: Mapping[str, Request], iteration: int, budget: Budget
     ) -> dict[str, Answer]:
-        """Put requests to agents at once and gather the answers; both are logged."""
-        for name, request in requests.items():
-            self.log.request(name, iteration, request)
-        answers: dict[str, Answer] = self._gather(
-            {name: ("answer", request, budget) for name, request in requests.items()}, budget
-        )
-        for name, answer in answers.items():
-            self.log.answer(name, iteration, requests[name].question, answer)
-            self.costs.learn(name, requests[name].question, answer)
-        return answers
+        """Put requests to agents at once and wait for all answers; both are logged."""
+        numbers = self._put(requests, iteration, budget)
+        self._until(lambda: self._post.back >= numbers, budget)
+        return {reply.name: reply.answer for reply in self._post.take(numbers)}
 
-    def keep(self, iteration: int, budget: Budget) -> None:
-        """Make every agent remember its last point as its part of the best answer."""
-        self.ask(dict.fromkeys(self.names, Request("keep")), iteration, budget)
+    def exchange(
+        self, requests: Mapping[str, Request], iteration: int, budget: Budget, staleness: int
+    ) -> list[Reply]:
+        """Put requests to agents at once and take what answers there are, old ones included.
+
+        Once half of the agents that were at rest have answered, the others get as long again;
+        who is not back then is late, and waited for only if it has been at work without a rest
+        for `staleness` iterations. So with 0 everybody is waited for.
+        """
+        asked = len(set(requests) & set(self.idle))
+        self._put(requests, iteration, budget)
+        started = time.monotonic()
+        self._until(lambda: 2 * len(self._post.back) >= max(asked, 1), budget)
+        self._post.until(lambda: False, seconds=time.monotonic() - started)
+        self._until(lambda: not self._post.behind(iteration, staleness), budget)
+        return self._post.take()
+
+    def arrived(self) -> list[Reply]:
+        """Take answers that came while others were waited for."""
+        return self._post.take()
+
+    def keep(self, answers: Mapping[str, Answer], iteration: int, budget: Budget) -> None:
+        """Make every agent keep, as its part of the best answer, the point its answer told of.
+
+        That is waited for, late agents included, so that all keep points that belong together.
+        """
+        requests = {name: Request("keep", kept=answer.number) for name, answer in answers.items()}
+        self.ask(requests, iteration, budget)
+
+    # What is no message --------------------------------------------------------------------
+
+    def agree(self, terms: Terms) -> None:
+        """Tell every agent the rules of a run, which hold nobody's data.
+
+        Answers of an earlier run that were still on their way are forgotten.
+        """
+        self._terms = terms
+        self.at_home("agree", terms)
+        self._post.forget()
 
     def at_home(self, method: str, *arguments: Any) -> dict[str, Any]:
-        """Call a method of every agent; what it gives belongs to that agent and is no message."""
+        """Call a method of every agent at rest; what it gives is its own and no message."""
+        self._until(lambda: False, self.budget)
         return self._gather(dict.fromkeys(self.names, (method, *arguments)), self.budget)
 
-    def reach(self, calls: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
-        """Call methods of agents once all is over; return what those give that can be reached."""
-        reachable = {name: call for name, call in calls.items() if name not in self.silent}
-        self._running = {name: self.homes.call(name, *call) for name, call in reachable.items()}
-        self._wait(_CLOSING, ALL_COMPLETED)
-        return {
-            name: future.result()
-            for name, future in self._running.items()
-            if future.done() and future.exception() is None
-        }
+    def states(self) -> dict[str, Any]:
+        """Return what every agent knows; of one at work, what it knew when last at rest."""
+        known = self._states
+        self._until(lambda: {*self._post.at_rest, *known} == set(self.names), self.budget)
+        known |= self._gather(dict.fromkeys(self._post.at_rest, ("state",)), self.budget)
+        return dict(known)
 
     def restore(self, states: Mapping[str, Mapping[str, Any]]) -> None:
         """Give agents back what they knew when a run was saved."""
@@ -199,24 +237,47 @@ class Team:
         if self._terms is not None:
             self.agree(self._terms)
 
+    def reach(self, calls: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
+        """Call methods of agents once all is over; return what those give that can be reached."""
+        reachable = {name: call for name, call in calls.items() if name not in self.silent}
+        self._running = {name: self.homes.call(name, *call) for name, call in reachable.items()}
+        self._wait(_CLOSING, ALL_COMPLETED)
+        return {
+            name: future.result()
+            for name, future in self._running.items()
+            if future.done() and future.exception() is None
+        }
+
     def settle(self, seconds: float = 0.0) -> None:
         """Wait until no agent is at work, after something has cut a question short.
 
-        Who is still at work some seconds and the grace later is silent.
+        What has not begun is left out, but what some keep all keep. Who is still at work some
+        seconds and the grace later is silent.
         """
-        self.homes.stop(name for name, future in self._running.items() if not future.done())
+        running = (name for name, future in self._running.items() if not future.done())
+        self.homes.stop({*running, *self._post.at_work})
         for future in self._running.values():
             future.cancel()
         self._wait(seconds + self.homes.grace, ALL_COMPLETED)
+        self.silent |= set(self._post.settle(seconds + self.homes.grace, finish="keep"))
+
+    def _put(self, requests: Mapping[str, Request], iteration: int, budget: Budget) -> set[int]:
+        self._refuse_silence(requests)
+        return {self._post.put(name, r, iteration, budget) for name, r in requests.items()}
+
+    def _until(self, satisfied: Callable[[], bool], budget: Budget) -> None:
+        """Wait for answers; who has none when time and grace are over is silent."""
+        self._post.until(satisfied, budget.remaining + self.homes.grace)
+        if not satisfied():
+            self.silent |= set(self._post.at_work)
+            self._refuse_silence(self._post.at_work)
 
     def _gather(self, calls: Mapping[str, tuple[Any, ...]], budget: Budget) -> dict[str, Any]:
-        if self.silent & set(calls):
-            raise SilentAgentError(sorted(self.silent))
+        self._refuse_silence(calls)
         self._running = {name: self.homes.call(name, *call) for name, call in calls.items()}
         self._wait(budget.remaining + self.homes.grace, FIRST_EXCEPTION)
         found = {name: future.result() for name, future in self._running.items() if future.done()}
-        if self.silent:
-            raise SilentAgentError(sorted(self.silent))
+        self._refuse_silence(calls)
         return found
 
     def _wait(self, seconds: float, until: str) -> None:
@@ -226,6 +287,10 @@ class Team:
         failed = any(not future.cancelled() and future.exception() for future in done)
         if not failed or until == ALL_COMPLETED:
             self.silent |= {n for n, future in self._running.items() if not future.done()}
+
+    def _refuse_silence(self, names: Iterable[str]) -> None:
+        if self.silent & set(names):
+            raise SilentAgentError(sorted(self.silent))
 
     def _note_preamble(self, names: Sequence[str]) -> None:
         for name in names:

@@ -47,7 +47,7 @@ def _keep_again(team: Team, agreement: Agreement, run: Run) -> Agreement:
         if upper <= enough or run.budget.expired:
             break
     if isfinite(upper):
-        team.keep(iteration, run.budget)
+        team.keep(answers, iteration, run.budget)
     return replace(agreement, upper=upper)
 
 

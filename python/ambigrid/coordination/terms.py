@@ -46,11 +46,14 @@ class Terms:
     agents : int
     penalty : Penalty, optional
         At the start of the run, with ADMM.
+    staleness : int
+        Iterations by which an agent may be late.
     """
 
     gap: float
     agents: int
     penalty: Penalty | None = None
+    staleness: int = 0
 
     def tolerance(self, bounds: tuple[float, float]) -> float:
         """Absolute accuracy, $, that one agent's answer needs; infinite while costs are unknown."""

@@ -12,6 +12,7 @@ from ambigrid.coordination.homes import Threads
 from ambigrid.coordination.local import LocalAgent
 from ambigrid.coordination.messages import (
     COORDINATOR,
+    ENVELOPE,
     QUESTIONS,
     WHITELIST,
     Answer,
@@ -45,7 +46,8 @@ def sizes(messages, **chosen):
 def test_the_list_is_the_specification_s():
     assert WHITELIST == SPECIFIED
     names = {field.name for kind in (Request, Answer) for field in fields(kind)}
-    assert names == SPECIFIED - {"boundary_baseline"} | {"question"}
+    assert names == SPECIFIED - {"boundary_baseline"} | ENVELOPE
+    assert {"question", "number", "kept"} == ENVELOPE
 
 
 def test_nothing_else_can_be_noted():
@@ -185,8 +187,8 @@ def test_methods_reach_agents_through_messages_only(monkeypatch, method):
 def test_every_question_of_the_list_is_known_and_no_other():
     agent = random_study(11).team["agent_0"]
     local = LocalAgent(agent, [])
-    for question in QUESTIONS:
+    for number, question in enumerate(QUESTIONS, 1):
         with contextlib.suppress(AssertionError):  # not enough was sent along
-            local.answer(Request(question), Budget())
+            local.answer(Request(question, number), Budget())
     with pytest.raises(KeyError):
-        local.answer(Request("load"), Budget())
+        local.answer(Request("load", len(QUESTIONS) + 1), Budget())
