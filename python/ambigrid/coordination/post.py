@@ -148,7 +148,7 @@ class Post:
         self._back = [question for question in self._back if question not in taken]
         return [self._open(q) for q in sorted(taken, key=lambda q: order.index(q.name))]
 
-    def settle(self, seconds: float, *, finish: str) -> tuple[str, ...]:
+    def settle(self, *, finish: str, seconds: float = inf) -> tuple[str, ...]:
         """Let every agent come to rest: only questions of one kind are still put and waited for.
 
         What has begun ends, well or not, and its answer is forgotten. Who has not come to rest

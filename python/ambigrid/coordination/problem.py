@@ -233,7 +233,9 @@ class Team:
         LostAgentError, SolverError
             If another is lost meanwhile, or none can be made.
         """
-        self._note_preamble(self.homes.revive(self.budget.remaining + self.homes.grace))
+        revived = self.homes.revive(self.budget.remaining + self.homes.grace)
+        self._states = {n: state for n, state in self._states.items() if n not in revived}
+        self._note_preamble(revived)
         if self._terms is not None:
             self.agree(self._terms)
 
@@ -259,7 +261,7 @@ class Team:
         for future in self._running.values():
             future.cancel()
         self._wait(seconds + self.homes.grace, ALL_COMPLETED)
-        self.silent |= set(self._post.settle(seconds + self.homes.grace, finish="keep"))
+        self.silent |= set(self._post.settle(finish="keep", seconds=seconds + self.homes.grace))
 
     def _put(self, requests: Mapping[str, Request], iteration: int, budget: Budget) -> set[int]:
         self._refuse_silence(requests)
