@@ -8,6 +8,7 @@ import pytest
 import ambigrid as ag
 from ambigrid.algorithms.stopping import Budget
 from ambigrid.coordination.desk import Desk
+from ambigrid.coordination.homes import joined
 from ambigrid.coordination.local import LocalAgent
 from ambigrid.coordination.messages import Answer, Request
 from ambigrid.coordination.post import Post
@@ -229,8 +230,7 @@ def test_an_answer_to_an_older_question_is_known_by_its_number():
 
 def local_agent(**terms):
     study = random_study(11)
-    couplings = [c for c in study.coupled if "agent_0" in c.columns]
-    agent = LocalAgent(study.team["agent_0"], couplings)
+    agent = LocalAgent(study.agent("agent_0", []), joined(study.coupled, "agent_0"))
     agent.agree(Terms(gap=1e-3, agents=len(study.team), **terms))
     return agent
 
