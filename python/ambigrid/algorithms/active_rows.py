@@ -3,8 +3,7 @@
 Of a master's rows, network limits and cuts above all, few are binding, and an interior-point
 method pays for every one. A row that was not binding for a few solves waits outside; the solution
 of the others is checked against it, and where it is violated it comes back before anybody sees
-that solution. A trial point need not obey every cut, though: one that it violates by little comes
-back in the next solve.
+that solution.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ _PATIENCE, _PATIENCE_WITH_CUTS = 6, 2
 _BINDING = 1e-6
 """Size of a dual, $ per unit of the row, from which its row is binding."""
 
-_VIOLATION, _LITTLE = 1e-6, 1e-3
-"""Relative violation from which a row outside comes back, and a cut that need not be obeyed."""
+_VIOLATION = 1e-6
+"""Relative violation from which a row outside comes back."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,9 @@ class ActiveRows:
         program: LinearProgram,
         hessian: sp.csr_array,
         scale: Scale,
-        *,
-        trial: bool,
         time_limit: float = np.inf,
     ) -> Solution:
-        """Minimise ½ z'hessian z + cost'z over the rows of `program`.
+        """Minimise ½ z'hessian z + cost'z over all rows of `program`.
 
         Parameters
         ----------
@@ -71,21 +68,16 @@ class ActiveRows:
             Its first rows are those of `append`; any further ones take part in this solve only.
         hessian : sparse array (columns, columns)
         scale : Scale
-        trial : bool
-            Whether cuts may be violated by little.
         time_limit : float
             Seconds for one solve; the last of several may exceed it.
         """
-        tolerance = np.full(len(program.row_lower), _VIOLATION)
-        tolerance[: len(self._idle)][self._is_cut & trial] = _LITTLE
         inside = self._expected(program)
         while True:
             part = np.flatnonzero(inside)
             solution = _solve_convex(_with_rows(program, part), hessian, scale, time_limit)
-            excess = _excess(program, solution)
-            entering = ~inside & (excess > tolerance)
+            entering = ~inside & _violated(program, solution)
             if not entering.any() or solution.status is SolveStatus.INFEASIBLE:
-                return self._finished(solution, part, excess > _VIOLATION)
+                return self._finished(solution, part, len(inside))
             inside |= entering
 
     def _expected(self, program: LinearProgram) -> np.ndarray:
@@ -95,15 +87,15 @@ class ActiveRows:
         inside[: len(self._idle)] = self._idle < patience
         return np.asarray(inside | (program.row_lower == program.row_upper))
 
-    def _finished(self, solution: Solution, part: np.ndarray, violated: np.ndarray) -> Solution:
-        """Return the solution with a dual for every row; remember which rows mattered."""
+    def _finished(self, solution: Solution, part: np.ndarray, rows: int) -> Solution:
+        """Return the solution with a dual for every row; remember which rows were binding."""
         if not len(solution.row_duals):
             return solution
-        duals = np.zeros(len(violated))
+        duals = np.zeros(rows)
         duals[part] = solution.row_duals
         if solution.status is SolveStatus.OPTIMAL:
-            mattered = ((np.abs(duals) > _BINDING) | violated)[: len(self._idle)]
-            self._idle = np.where(mattered, 0, self._idle + 1)
+            binding = np.abs(duals[: len(self._idle)]) > _BINDING
+            self._idle = np.where(binding, 0, self._idle + 1)
         return replace(solution, row_duals=duals)
 
 
@@ -118,13 +110,13 @@ def _with_rows(program: LinearProgram, rows: np.ndarray) -> LinearProgram:
     )
 
 
-def _excess(program: LinearProgram, solution: Solution) -> Vector:
-    """Relative violation of every row; infinite where there is no optimum to look at."""
+def _violated(program: LinearProgram, solution: Solution) -> np.ndarray:
+    """Rows that a solution violates; all of them where there is no optimum to look at."""
     if solution.status is not SolveStatus.OPTIMAL:
-        return np.full(len(program.row_lower), np.inf)
+        return np.ones(len(program.row_lower), dtype=bool)
     activity = program.matrix @ solution.primal
     excess = np.maximum(activity - program.row_upper, program.row_lower - activity)
-    return np.asarray(excess / (1.0 + np.abs(activity)))
+    return np.asarray(excess > _VIOLATION * (1.0 + np.abs(activity)))
 
 
 def _solve_convex(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -51,8 +52,16 @@ class Block:
         found = tuple(search.best(x, group, thorough=thorough) for search, group in pairs)
         return self._evaluation(x, static, found)
 
-    def glance(self, x: Vector, static: Vector, theta: Vector) -> tuple[Evaluation, float]:
+    def glance(
+        self, x: Vector, static: Vector, theta: Vector, *, further: bool
+    ) -> tuple[Evaluation, float]:
         """Search only the centres that carry the worst-case law of the values θ.
+
+        Parameters
+        ----------
+        x, static, theta : array
+        further : bool
+            Whether to look beyond the calls that were worst last time.
 
         Returns
         -------
@@ -64,7 +73,8 @@ class Block:
         law = self.risk.worst_case(theta)[1]
         groups = self.risk.searches(static)
         chosen = [k for k in range(len(groups)) if self.risk.grows or law[k] > 1e-9]
-        found = tuple(self.searches[k].glance(x, groups[k]) for k in chosen)
+        quick = partial(VertexSearch.best, thorough=False) if further else VertexSearch.glance
+        found = tuple(quick(self.searches[k], x, groups[k]) for k in chosen)
         excess = sum(
             law[k] * (item.value - theta[k]) for k, item in zip(chosen, found, strict=True)
         )

@@ -309,9 +309,7 @@ class Master:
             return self._point(self._warm().solve(time_limit), 0.0)
         program = self.linear_program()
         shifted = replace(program, cost=program.cost + shift)
-        solution = self._active.solve(
-            shifted, hessian, self._scale(proximal), trial=bool(proximal), time_limit=time_limit
-        )
+        solution = self._active.solve(shifted, hessian, self._scale(proximal), time_limit)
         return self._point(solution, constant)
 
     def solve_within(self, reach: float, time_limit: float = np.inf) -> MasterPoint:
@@ -322,9 +320,7 @@ class Master:
         )
         hessian = self.hessian()
         if hessian.nnz:
-            solution = self._active.solve(
-                bounded, hessian, self._scale(), trial=False, time_limit=time_limit
-            )
+            solution = self._active.solve(bounded, hessian, self._scale(), time_limit)
         else:
             solution = PersistentProgram(bounded, self._integer).solve(time_limit)
         return self._point(replace(solution, bound=-np.inf), 0.0)
@@ -358,9 +354,7 @@ class Master:
         projection = LinearProgram(
             shift, program.lower, program.upper, matrix, row_lower, row_upper
         )
-        solution = self._active.solve(
-            projection, hessian, self._scale(centres), trial=True, time_limit=time_limit
-        )
+        solution = self._active.solve(projection, hessian, self._scale(centres), time_limit)
         return self._point(solution, constant)
 
     def distance(self, index: int, columns: Positions, values: Vector) -> tuple[float, Vector]:

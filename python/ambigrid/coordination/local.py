@@ -182,7 +182,7 @@ class LocalAgent:
         passes, good = 0, False
         while not good and passes < _PASSES and not (passes and budget.expired):
             point = self._proximal_master(target, self._penalty.value, budget)
-            good = self._learn(point)
+            good = self._learn(point, further=not passes)
             passes += 1
         self._adapt_trust(passes, good)
         self._proposed = point
@@ -406,9 +406,11 @@ class LocalAgent:
         self.master.retire(point)
         return self.master.within_bounds(point)
 
-    def _learn(self, point: MasterPoint) -> bool:
+    def _learn(self, point: MasterPoint, *, further: bool) -> bool:
         """Add the cuts that matter at a point; return whether the master knew them nearly."""
-        evaluation, excess = self.block.glance(point.x[0], point.static[0], point.theta[0])
+        evaluation, excess = self.block.glance(
+            point.x[0], point.static[0], point.theta[0], further=further
+        )
         add_violated_cuts(self.master, point, (evaluation,))
         model = evaluation.first_stage_cost + model_risk(self.master, point, 0)
         return excess <= _INNER_GAP * max(1.0, abs(model))
