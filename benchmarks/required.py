@@ -10,9 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 
 import ambigrid as ag
+from ambigrid.algorithms.active_rows import ActiveRows
+from ambigrid.algorithms.master import Master
+from ambigrid.algorithms.vertex_search import VertexSearch
+from ambigrid.coordination.local import LocalAgent
 from benchmarks.fresh import Bench, Record, Task
 from benchmarks.report import Report, Table, plain
 from benchmarks.size import SOLVED
+from benchmarks.timing import Methods, by_phase
 
 SYSTEMS = ("t30d2", "t118d10")
 
@@ -60,6 +65,15 @@ REQUIREMENTS = (
 )
 
 
+PHASES: Methods = {
+    "quadratic masters": ((ActiveRows, "solve"),),
+    "linear masters": ((Master, "solve"),),
+    "searches": ((VertexSearch, "best"), (VertexSearch, "glance")),
+    "proof": ((LocalAgent, "_certify"),),
+}
+_PHASE_COLUMNS = ("operators", *PHASES, "else", "together")
+
+
 def required(bench: Bench) -> Report:
     """Run every system in a fresh process and compare with what is required of it."""
     records = {
@@ -70,15 +84,20 @@ def required(bench: Bench) -> Report:
     rows = tuple(_row(item, records) for item in REQUIREMENTS)
     columns = ("what", "required", "goal", "reached", "verdict")
     runs = tuple(_run(name, records[name]) for name in SYSTEMS)
+    phases = tuple(row for name in SYSTEMS for row in _phases(name, records[name]))
     return Report(
         "required",
         (
             Table("Required numbers", columns, rows),
             Table("The runs", ("system", "status", "iterations", "objective $", "bound $"), runs),
+            Table("Where the time goes, s of processor", ("system", *_PHASE_COLUMNS), phases),
         ),
         notes=(
             "`ambigrid run` of both systems with its defaults, proof included, each in a fresh "
             "process. Building counts within the whole run from the study to the result.",
+            "Where the time goes: processor seconds of the operators' threads while they answer. "
+            "Linear masters give bounds and follow exchanges, quadratic ones propose; searches "
+            "are recourse programs at the worst calls; the proof is mixed-integer programs.",
         ),
         records=plain([{"name": name, **record} for name, record in records.items()]),
     )
@@ -88,7 +107,8 @@ def measure_run(*, name: str) -> Record:
     """Solve a built-in system as ``ambigrid run`` does; times in s."""
     case = ag.load_case(name)
     started = time.perf_counter()
-    result = ag.solve(ag.EVFlexibility(case))
+    with by_phase(LocalAgent, "answer", PHASES) as phases:
+        result = ag.solve(ag.EVFlexibility(case))
     numbers = ("wall_seconds", "certificate_seconds", "build_seconds", "iterations")
     return {
         "status": str(result.status),
@@ -96,6 +116,7 @@ def measure_run(*, name: str) -> Record:
         "bound": result.bound,
         "gap": result.gap,
         "call_seconds": time.perf_counter() - started,
+        "phases": phases,
         **{number: float(result.attribute(number, 0.0)) for number in numbers},
     }
 
@@ -125,6 +146,19 @@ def _verdict(item: Requirement, reached: float, records: dict[str, Record]) -> s
     if item.goal is not None and reached <= item.goal:
         return "met, and the goal"
     return "met" if reached <= item.limit else "missed"
+
+
+def _phases(name: str, record: Record) -> list[tuple[str, ...]]:
+    """Rows of one system: the transmission operator, and all feeders together."""
+    if "failed" in record:
+        return [(name, record["failed"], *[""] * (len(_PHASE_COLUMNS) - 1))]
+    rows = []
+    for who in ("transmission", "distribution"):
+        agents = [spent for agent, spent in record["phases"].items() if agent.startswith(who)]
+        totals = [sum(spent.get(label, 0.0) for spent in agents) for label in _PHASE_COLUMNS[1:-1]]
+        words = who if len(agents) == 1 else f"{len(agents)} feeders"
+        rows.append((name, words, *(f"{total:.1f}" for total in [*totals, sum(totals)])))
+    return rows
 
 
 def _run(name: str, record: Record) -> tuple[str, ...]:

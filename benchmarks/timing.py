@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -59,6 +60,50 @@ def by_agent(owner: type, name: str) -> Iterator[dict[str, float]]:
             spent[agent.name] += time.thread_time() - started
 
     with patch.object(owner, name, counted):
+        yield spent
+
+
+@contextmanager
+def by_phase(owner: type, name: str, phases: Methods) -> Iterator[dict[str, dict[str, float]]]:
+    """Divide the processor seconds that every agent spends in a method among phases.
+
+    Parameters
+    ----------
+    owner, name
+        As for `by_agent`.
+    phases : mapping of label to tuple of (class, method name)
+        What the method comes to call, in the same thread. Where phases call one another, the
+        inner one has the time.
+
+    Yields
+    ------
+    dict of agent name to dict of label to seconds; "else" is the rest
+    """
+    spent: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    here = threading.local()
+
+    def counted(label: str | None, method: Callable[..., Any]) -> Callable[..., Any]:
+        def work(self: Any, *arguments: Any, **options: Any) -> Any:
+            if label is None:
+                here.agent, here.inner = self.name, 0.0
+            elif not hasattr(here, "agent"):
+                return method(self, *arguments, **options)
+            before, here.inner = here.inner, 0.0
+            started = time.thread_time()
+            try:
+                return method(self, *arguments, **options)
+            finally:
+                taken = time.thread_time() - started
+                spent[here.agent][label or "else"] += taken - here.inner
+                here.inner = before + taken
+
+        return work
+
+    with ExitStack() as stack:
+        places = [(None, owner, name)]
+        places += [(label, *place) for label, found in phases.items() for place in found]
+        for label, place, inner in places:
+            stack.enter_context(patch.object(place, inner, counted(label, getattr(place, inner))))
         yield spent
 
 

@@ -1,6 +1,7 @@
 """Benchmarks: what is computed from measurements, what is kept, and that peers get our problem."""
 
 import json
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 import benchmarks.__main__ as command
 from ambigrid.coordination import ADMM
-from benchmarks import growth, peers, required
+from benchmarks import growth, peers, required, timing
 from benchmarks.fresh import Bench, Task
 from benchmarks.linopy_peer import solve_extensive
 from benchmarks.own import solve_own
@@ -186,7 +187,7 @@ class FakeRuns:
         run = {
             "status": "optimal", "objective": 100.0, "bound": 99.7, "gap": 0.003, "iterations": 9,
             "wall_seconds": 20.0, "certificate_seconds": 30.0, "build_seconds": 2.0,
-            "call_seconds": 60.0,
+            "call_seconds": 60.0, "phases": {"transmission": {"searches": 2.0, "else": 1.0}},
         }  # fmt: skip
         self.records = {"t30d2": run, "t118d10": run | of_t118d10, "import": {"seconds": 0.3}}
 
@@ -213,6 +214,37 @@ def test_required_numbers_and_goals(run, verdict):
     assert rows["t118d10: to `converged`"][4] == verdict
     assert rows["t30d2: to `converged`"][3:] == ("20 s", "met")
     assert rows["t30d2: building, of the whole run"][3] == "3.33 %"
+
+
+def spin(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
+class Worker:
+    name = "somebody"
+
+    def answer(self):
+        spin(0.01)
+        self.outer()
+
+    def outer(self):
+        spin(0.02)
+        self.inner()
+
+    def inner(self):
+        spin(0.04)
+
+
+def test_the_inner_phase_has_the_time():
+    phases = {"outer": ((Worker, "outer"),), "inner": ((Worker, "inner"),)}
+    with timing.by_phase(Worker, "answer", phases) as spent:
+        Worker().answer()
+        Worker().answer()
+    Worker().answer()
+    expected = {"else": 0.02, "outer": 0.04, "inner": 0.08}
+    assert dict(spent["somebody"]) == pytest.approx(expected, rel=0.3)
 
 
 # --- the command --------------------------------------------------------------------------------
