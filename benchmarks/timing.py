@@ -100,7 +100,7 @@ def by_phase(owner: type, name: str, phases: Methods) -> Iterator[dict[str, dict
         return work
 
     with ExitStack() as stack:
-        places = [(None, owner, name)]
+        places: list[tuple[str | None, type, str]] = [(None, owner, name)]
         places += [(label, *place) for label, found in phases.items() for place in found]
         for label, place, inner in places:
             stack.enter_context(patch.object(place, inner, counted(label, getattr(place, inner))))
