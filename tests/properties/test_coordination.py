@@ -114,7 +114,7 @@ def test_cut_sharing_separates_exchanges_that_an_agent_cannot_carry_out(seed):
     agent = replace(study.team[last], program=program)
     study = SmallStudy({**study.team, last: agent}, study.coupled)
     optimum = joint_optimum(study)[1]
-    for method in (ag.CutSharing(), ag.ADMM(penalty=1.0)):
+    for method in (ag.CutSharing(), ag.ADMM(penalty=1.0, adaptive=True)):
         result = solve(study, method)
         assert result.status is ag.Status.CONVERGED
         check_bounds(result, optimum)
