@@ -67,7 +67,7 @@ def cluster(data):
     with distributed.LocalCluster(
         n_workers=WORKERS, processes=True, silence_logs=logging.CRITICAL, **options
     ) as cluster:
-        with distributed.Client(cluster) as client:
+        with distributed.Client(cluster, set_as_default=False) as client:
             client.register_plugin(InFolder(str(data)))
         yield cluster
 
@@ -76,8 +76,8 @@ def cluster(data):
 def client(cluster):
     """A client once all workers are there, those of a test before replaced."""
     cluster.scale(WORKERS)
-    with distributed.Client(cluster) as client:
-        client.wait_for_workers(WORKERS, timeout=60)
+    with distributed.Client(cluster, set_as_default=False) as client:
+        client.wait_for_workers(WORKERS, timeout=180)
         yield client
 
 
@@ -290,7 +290,7 @@ def strike_at_proof(client, monkeypatch):
 
     def strike(team, agreement, gap, budget):
         if not struck:
-            client.wait_for_workers(WORKERS, timeout=60)
+            client.wait_for_workers(WORKERS, timeout=180)
             struck.append(pids(client)[0])
             os.kill(struck[0], signal.SIGKILL)
         return certify(team, agreement, gap, budget)

@@ -301,7 +301,7 @@ def planned_from(case, folder):
     from ambigrid.outcome import facts_of
     from ambigrid.session import Limits
 
-    limits = Limits(5e-3, np.inf, True, 60.0)
+    limits = Limits(5e-3, np.inf, True, 60.0, np.inf)
     facts = facts_of(EVFlexibility(case), ADMM(), "highs", limits)
     facts["data_hash"] = case_hash(case)
     return load_result(Result.from_groups({**facts, "status": "optimal"}, {}).save(folder / "r.nc"))

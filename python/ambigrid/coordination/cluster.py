@@ -69,7 +69,7 @@ def connected(address: str) -> Iterator[distributed.Client]:
             fix="install it with pip install 'ambigrid[distributed]'",
         ) from error
     try:
-        client = Client(address, timeout=_WAIT)
+        client = Client(address, timeout=_WAIT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(
             "no scheduler answers there",
@@ -180,7 +180,8 @@ class Cluster:
             placing[name] = address, self._actor(name, address)
         for name, (address, future) in placing.items():
             with suppress(Exception):  # who has no home then is lost
-                actor = future.result(timeout=min(seconds, _PLACING))
+                with self._client.as_current():  # an actor binds to the current client
+                    actor = future.result(timeout=min(seconds, _PLACING))
                 self._homes[name] = _Home(address, actor, future)
         for name in names:
             if self._gone(name):
