@@ -74,7 +74,7 @@ class ActiveRows:
         inside = self._expected(program)
         while True:
             part = np.flatnonzero(inside)
-            solution = _solve_convex(_with_rows(program, part), hessian, scale, time_limit)
+            solution = _solve_convex(program.with_rows(part), hessian, scale, time_limit)
             entering = ~inside & _violated(program, solution)
             if not entering.any() or solution.status is SolveStatus.INFEASIBLE:
                 return self._finished(solution, part, len(inside))
@@ -97,17 +97,6 @@ class ActiveRows:
             binding = np.abs(duals[: len(self._idle)]) > _BINDING
             self._idle = np.where(binding, 0, self._idle + 1)
         return replace(solution, row_duals=duals)
-
-
-def _with_rows(program: LinearProgram, rows: np.ndarray) -> LinearProgram:
-    if len(rows) == len(program.row_lower):
-        return program
-    return replace(
-        program,
-        matrix=sp.csr_array(program.matrix[rows]),
-        row_lower=program.row_lower[rows],
-        row_upper=program.row_upper[rows],
-    )
 
 
 def _violated(program: LinearProgram, solution: Solution) -> np.ndarray:

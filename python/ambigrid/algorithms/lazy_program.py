@@ -62,12 +62,7 @@ class LazyProgram:
     def _inside(self) -> LinearProgram:
         """Return the program with the rows that the solver has."""
         rows = np.concatenate([self._kept, self._entered])
-        return replace(
-            self._full,
-            matrix=sp.csr_array(self._full.matrix[rows]),
-            row_lower=self._full.row_lower[rows],
-            row_upper=self._full.row_upper[rows],
-        )
+        return self._full.with_rows(rows)
 
     def solve(self, row_lower: Vector, row_upper: Vector) -> Solution:
         """Solve with new sides of all rows; duals come back for all rows."""

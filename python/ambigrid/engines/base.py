@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -56,6 +56,15 @@ class LinearProgram:
     matrix: sp.csr_array
     row_lower: Vector
     row_upper: Vector
+
+    def with_rows(self, rows: np.ndarray) -> LinearProgram:
+        """Return the program with some of its rows only, by position."""
+        return replace(
+            self,
+            matrix=sp.csr_array(self.matrix[rows]),
+            row_lower=self.row_lower[rows],
+            row_upper=self.row_upper[rows],
+        )
 
 
 @dataclass(frozen=True)
